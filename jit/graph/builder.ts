@@ -58,7 +58,7 @@ export class GraphBuilder {
     graph.inputs.forEach((port, index) => map.set(port.value, inputs[index] as ValueId));
     const here = (id: ValueId): ValueId => map.get(id) as ValueId;
     for (const node of graph.nodes) {
-      const outputs = this.add(node.op, node.attrs as Attributes[Op], node.inputs.map(here), node.place);
+      const outputs = this.add(node.op, node.attrs, node.inputs.map(here), node.place);
       node.outputs.forEach((id, index) => map.set(id, outputs[index] as ValueId));
     }
     return graph.outputs.map((port) => here(port.value));

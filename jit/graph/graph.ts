@@ -89,6 +89,9 @@ export type Comparison = (typeof COMPARISONS)[number];
 export const REDUCTIONS = ['sum', 'mean', 'max', 'min', 'prod', 'any', 'all'] as const;
 export type Reduction = (typeof REDUCTIONS)[number];
 
+/** Of a primitive that needs nothing but its inputs. */
+export type NoAttributes = Readonly<Record<string, never>>;
+
 /** What each primitive needs to be told besides its inputs. Axes are never negative. */
 export interface Attributes {
   /** No inputs. `data` has one element (a splat: every element is that one) or as many as the shape. */
@@ -98,7 +101,7 @@ export interface Attributes {
   /** Inputs of one dtype, broadcast as in numpy; gives bool. */
   readonly compare: { readonly fn: Comparison };
   /** Inputs condition (bool), a, b, broadcast as in numpy: a where the condition holds, else b. */
-  readonly select: Record<never, never>;
+  readonly select: NoAttributes;
   /** Axes ascending. `any` and `all` take bool. */
   readonly reduce: { readonly fn: Reduction; readonly axes: readonly number[]; readonly keepDims: boolean };
   /** Index of the largest or smallest element along `axis` (the first of equals), int32; the axis goes away. */
@@ -148,7 +151,7 @@ export interface Attributes {
   /** The product of the extents of these axes of the input, a float32 scalar: a number that depends on the shape. */
   readonly size: { readonly axes: readonly number[] };
   /** The value unchanged, with derivative zero. */
-  readonly stopGradient: Record<never, never>;
+  readonly stopGradient: NoAttributes;
   /**
    * `body` applied `count` times. For each of the body's inputs in order: `count` values where `mapped`, else one value shared by
    * all. Outputs: for each of the body's outputs in order, `count` values. This is how one rule runs over many tensors of a class.
