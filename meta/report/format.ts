@@ -1,0 +1,50 @@
+import { wasSeen, type EvaluationEntry, type EvaluationRow } from '../evaluation-result.ts';
+import type { MeanInterval } from '../statistics.ts';
+
+/** A number with three significant digits; a dash for none, `diverged` for one that isn't finite. */
+export function numberText(value: number | null): string {
+  if (value === null) return '–';
+  if (!Number.isFinite(value)) return 'diverged';
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  return size >= 1e-3 && size < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1).replace('e+', 'e');
+}
+
+/** A mean with its interval: `0.340 [0.280, 0.400]`; a dash in place of the interval of one seed. */
+export function intervalText({ mean, interval, count }: MeanInterval): string {
+  if (count === 0) return 'diverged';
+  if (interval === null) return `${numberText(mean)} [–]`;
+  return `${numberText(mean)} [${numberText(interval.low)}, ${numberText(interval.high)}]`;
+}
+
+/** Learning rate and schedule that tuning chose. */
+export function tunedText({ tuned }: EvaluationEntry): string {
+  return tuned === null ? 'not tuned' : `lr ${numberText(tuned.lr)} ${tuned.schedule}`;
+}
+
+/** Steps to tuned Adam's final loss, or that it took the longer run, or never came. */
+export function reachedText({ stepsToReference, longer }: EvaluationEntry): string {
+  if (stepsToReference !== null) return String(stepsToReference);
+  if (longer?.stepsToReference != null) return `${longer.stepsToReference} of ${longer.horizon}`;
+  return 'never';
+}
+
+/** Name of a row: the task and its horizon. */
+export function rowTitle({ task, horizon }: EvaluationRow): string {
+  return `${task}, ${horizon.toLocaleString('en')} steps`;
+}
+
+/** What a row runs on and whether meta-training saw it. */
+export function rowFacts(row: EvaluationRow): string {
+  const { family, dataSet, replaces, parameters, batchSize } = row;
+  const data = dataSet === null ? 'no data set' : `${dataSet}${replaces === null ? '' : ` (in place of ${replaces})`}`;
+  const batch = batchSize === null ? '' : `, batch ${batchSize}`;
+  return `${family}, ${parameters.toLocaleString('en')} parameters, ${data}${batch}; data set ${seenText(row)}`;
+}
+
+function seenText(row: EvaluationRow): string {
+  if (row.entries.every(({ seen }) => seen === null)) return 'not meta-trained on (nothing here was meta-trained)';
+  if (!wasSeen(row)) return 'never seen by meta-training';
+  const names = row.entries.filter(({ seen }) => seen === true).map(({ optimizer }) => optimizer);
+  return `seen by the meta-training of ${names.join(', ')}`;
+}
