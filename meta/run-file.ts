@@ -1,0 +1,80 @@
+import type { EngineDescription } from '../jit/engines/engine.ts';
+import { isRecord } from '../lopt/options.ts';
+import { type RunConfig, checkConfig } from './config.ts';
+
+/** What config.json holds. No absolute path is in it: a run directory can be moved. */
+export interface RunFile {
+  readonly format: typeof FORMAT;
+  readonly config: RunConfig;
+  /** What was changed of the recipe, as given: `estimator.sigma=0.02`. */
+  readonly overrides: readonly string[];
+  /** Data sets that the recipe names and that weren't given, and what stands in for them. */
+  readonly replacedData: Readonly<Record<string, string>>;
+  /** What the run's numbers were computed with. */
+  readonly engine: EngineDescription;
+  /** What was changed when the run was resumed. */
+  readonly changes: readonly RunChange[];
+}
+
+/** A change of a run, made when it was resumed after `step` outer steps. */
+export interface RunChange {
+  readonly step: number;
+  readonly what: string;
+}
+
+const FORMAT = 'lopt run 1';
+
+/** A run file as JSON text. */
+export function writeRunFile(run: Omit<RunFile, 'format'>): string {
+  return `${JSON.stringify({ format: FORMAT, ...run }, undefined, 2)}\n`;
+}
+
+/**
+ * A run file from JSON text.
+ * @throws SyntaxError when it is no JSON of this format; TypeError or RangeError when an option in it isn't valid.
+ */
+export function readRunFile(text: string, file: string): RunFile {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(
+      `Cannot read ${file}: expected JSON but ${error instanceof Error ? error.message : 'got none'}`,
+    );
+  }
+  if (!isRecord(value) || value['format'] !== FORMAT)
+    throw new SyntaxError(
+      `Cannot read ${file}: expected the config of a run, format ${FORMAT}, but got format ${isRecord(value) ? String(value['format']) : 'none'}`,
+    );
+  const { overrides, replacedData, engine, changes } = value;
+  // The other members are ours: what this version wrote, it reads.
+  return {
+    format: FORMAT,
+    config: checkConfig(value['config']),
+    overrides: Array.isArray(overrides) ? (overrides as string[]) : [],
+    replacedData: isRecord(replacedData) ? (replacedData as Record<string, string>) : {},
+    engine: engine as EngineDescription,
+    changes: Array.isArray(changes) ? (changes as RunChange[]) : [],
+  };
+}
+
+/**
+ * How an engine differs from the one that a run was made with, in words; undefined where results are the same to the bit.
+ * @param options.anyThreads whether results don't depend on the thread count.
+ */
+export function engineDifference(
+  recorded: EngineDescription,
+  present: EngineDescription,
+  { anyThreads }: { anyThreads: boolean },
+): string | undefined {
+  const fields = [
+    'name',
+    'device',
+    'version',
+    'instructionSet',
+    ...(anyThreads ? [] : (['threads'] as const)),
+  ] as const;
+  const differing = fields.filter((field) => recorded[field] !== present[field]);
+  if (differing.length === 0) return undefined;
+  return differing.map((field) => `${field} ${recorded[field]} then and ${present[field]} now`).join(', ');
+}
