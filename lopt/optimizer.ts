@@ -75,14 +75,29 @@ export interface UpdateInput extends InitInput {
 }
 
 /**
+ * What a value of an optimizer is. `theta`: a leaf of a learned optimizer. `free`: a numeric option that may be changed by itself, run
+ * by run (the learning rate). `fixed`: an option from which others are folded, or such a folded number: they change together or not at all.
+ */
+export type ValueRole = 'theta' | 'free' | 'fixed';
+
+/**
  * An optimizer as pure functions of tensors. `init`, `update` and `weights` are traced: plain TensorFlow.js, every parameter
  * tensor through `mapTensors`. State that belongs to a parameter is named `<name>/<path>`, the rest `<name>`.
  */
 export interface Optimizer {
+  /** Name in the registry. */
   readonly name: string;
+  /** Every option as read, defaults filled in: what the config and an exported file say of it. JSON. */
+  readonly options: Readonly<Record<string, unknown>>;
   readonly needs: readonly Need[];
-  /** Theta (under its own leaf names) and every numeric option, folded ones included: inputs of each program, never constants. */
+  /**
+   * Theta (under its own leaf names) and every numeric option, folded ones included (`lr`, `beta1`, `beta1/log`, `lr/initial` of a
+   * schedule; a wrapper's base's are under `base/`): inputs of each program, never constants. A caller may pass others of the same
+   * types to `init` and `update`; `valueRoles` says which may be changed one by one.
+   */
   readonly values: Arrays;
+  /** What each value is; same names as `values`. */
+  readonly valueRoles: Group<ValueRole>;
   classOf(spec: ParamSpec): TensorClass;
   init(input: InitInput): Tensors;
   update(input: UpdateInput): { readonly params: Tensors; readonly state: Tensors };
@@ -97,26 +112,29 @@ export interface Optimizer {
 
 /** One leaf of theta. */
 export interface ThetaLeaf {
+  /** Our readable name, unique in its theta: `layer0/kernel`. */
   readonly path: string;
   readonly shape: readonly number[];
   /** Initial distribution: `scale` times a truncated normal (in [-2, 2], no variance correction), or zeros. */
   readonly init: { readonly kind: 'truncatedNormal'; readonly scale: number } | { readonly kind: 'zeros' };
-  /** Path of this leaf in the published file, parts joined by ' | '. */
+  /** Name of this leaf in the published file, parts joined by ' | '; the leaf there may have extra axes of extent 1. */
   readonly published: string;
-  /** Reads the leaf out of a published tree when it is more than a copy. Default: the leaf at `published`, reshaped. */
-  readonly trainable?: boolean;
 }
 
 /** An optimizer whose rule is a network with meta-parameters theta. */
 export interface LearnedOptimizer {
+  /** Name in the registry. */
   readonly name: string;
-  readonly theta: readonly ThetaLeaf[];
-  /** Structure options that fix theta's shapes, as given. */
+  /** Every option as read, defaults filled in. JSON. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Leaves in a fixed order. Those that the rule never uses (dead in the published nets) are there too. */
+  readonly theta: readonly ThetaLeaf[];
   /** A random theta, a pure function of the key. */
   initTheta(key: Key): Arrays;
   /** Theta from a published tree (flat paths joined by ' | '). @throws RangeError listing missing, unexpected and mis-shaped leaves. */
   importTheta(published: Arrays): Arrays;
-  /** The optimizer with this theta among its values. */
+  /** Theta as the published tree: the inverse of `importTheta`. */
+  exportTheta(theta: Arrays): Arrays;
+  /** The optimizer with this theta among its values. @throws RangeError listing missing, unexpected and mis-shaped leaves. */
   optimizer(theta: Arrays): Optimizer;
 }
