@@ -79,6 +79,21 @@ function asMatrix(x: tf.Tensor, { perm, matrix }: OperandLayout): tf.Tensor {
   return tf.reshape(ordered, matrix[0] === 1 ? [matrix[1], matrix[2]] : shapeOf(matrix));
 }
 
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+const extentsOf = (shape: readonly number[], axes: readonly number[]): number[] =>
+  axes.map((axis) => shape[axis] as number);
+
+function transposed(x: tf.Tensor, perm: readonly number[]): tf.Tensor {
+  return perm.every((axis, index) => axis === index) ? x : tf.transpose(x, shapeOf(perm));
+}
+
+/** Row numbers of a table `[batch * size, ...]` from indices whose leading axes are the batch: `[batch, count]`. */
+function flatIndices(indices: tf.Tensor, { batches, size }: { batches: number; size: number }): tf.Tensor {
+  const start = tf.mul(counts(batches, { rank: 2, axis: 0, dtype: 'int32' }), tf.scalar(size, 'int32'));
+  return tf.add(tf.reshape(indices, [batches, indices.size / batches]), start);
+}
+
 /** Counts along one axis, of extent one elsewhere. */
 function counts(extent: number, { rank, axis, dtype }: { rank: number; axis: number; dtype: DType }): tf.Tensor {
   const data = allocate(dtype, extent);
@@ -124,54 +139,54 @@ export const EAGER_RULES: { readonly [O in PlainOp]: EagerRule<O> } = {
     const product = tf.matMul(asMatrix(a, left), asMatrix(b, right), left.transposed, right.transposed);
     return tf.reshape(product, shapeOf(shape));
   },
-  gather: ({ axis, batchDims }, inputs) => asInt(at(inputs, 0), (x) => tf.gather(x, at(inputs, 1), axis, batchDims)),
+  gather: ({ axis, batchDims }, inputs, { shape }) =>
+    asInt(at(inputs, 0), (x) => {
+      const indices = at(inputs, 1);
+      if (batchDims === 0) return tf.gather(x, indices, axis);
+      // As rows of a table, [batch * size, outer * rest]: the wasm backend's own batched gather reads wrong places.
+      const picked = indices.shape.slice(batchDims);
+      const [batch, outer, rest] = [range(0, batchDims), range(batchDims, axis), range(axis + 1, x.rank)];
+      const size = x.shape[axis] as number;
+      const batches = sizeOf(extentsOf(x.shape, batch));
+      const inner = extentsOf(x.shape, [...outer, ...rest]);
+      const table = tf.reshape(transposed(x, [...batch, axis, ...outer, ...rest]), [batches * size, sizeOf(inner)]);
+      const rows = tf.gather(table, tf.reshape(flatIndices(indices, { batches, size }), [-1]), 0);
+      const ordered = tf.reshape(rows, [...extentsOf(x.shape, batch), ...picked, ...inner]);
+      const middle = batchDims + picked.length;
+      const end = middle + outer.length;
+      return transposed(ordered, [
+        ...batch,
+        ...range(middle, end),
+        ...range(batchDims, middle),
+        ...range(end, shape.length),
+      ]);
+    }),
   scatterAdd: ({ axis, batchDims, size }, inputs, { shape }) =>
     // As rows of a matrix: `[batch * index, outer * rest]` added into `[batch * size, outer * rest]`.
     asInt(at(inputs, 1), (updates) => {
       const indices = at(inputs, 0);
-      const rank = updates.rank;
-      const indexRank = indices.rank - batchDims;
-      const range = (from: number, to: number) => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
-      const outer = range(batchDims, axis);
-      const rest = range(axis + indexRank, rank);
-      const batches = sizeOf(indices.shape.slice(0, batchDims));
-      const count = indices.size / batches;
-      const front = tf.transpose(updates, [
-        ...range(0, batchDims),
-        ...range(axis, axis + indexRank),
-        ...outer,
-        ...rest,
-      ]);
-      const width = sizeOf([...outer, ...rest].map((i) => updates.shape[i] as number));
-      const rows = tf.reshape(front, [batches * count, width]);
-      const start = tf.mul(counts(batches, { rank: 2, axis: 0, dtype: 'int32' }), tf.scalar(size, 'int32'));
-      const flat = tf.reshape(tf.add(tf.reshape(indices, [batches, count]), start), [batches * count, 1]);
-      const sum = tf.scatterND(flat, rows, [batches * size, width]);
-      const middle = outer.map((i) => updates.shape[i] as number);
-      const split = tf.reshape(sum, [
-        ...shape.slice(0, batchDims),
-        size,
-        ...middle,
-        ...rest.map((i) => updates.shape[i] as number),
-      ]);
-      if (outer.length === 0) return split;
-      const back = batchDims + 1 + outer.length;
-      return tf.transpose(split, [
-        ...range(0, batchDims),
-        ...range(batchDims + 1, back),
-        batchDims,
-        ...range(back, shape.length),
-      ]);
+      const picked = indices.rank - batchDims;
+      const [batch, outer, rest] = [range(0, batchDims), range(batchDims, axis), range(axis + picked, updates.rank)];
+      const batches = sizeOf(extentsOf(updates.shape, batch));
+      const inner = extentsOf(updates.shape, [...outer, ...rest]);
+      const width = sizeOf(inner);
+      const front = transposed(updates, [...batch, ...range(axis, axis + picked), ...outer, ...rest]);
+      const rows = tf.reshape(front, [indices.size, width]);
+      const places = tf.reshape(flatIndices(indices, { batches, size }), [indices.size, 1]);
+      const sum = tf.scatterND(places, rows, [batches * size, width]);
+      const split = tf.reshape(sum, [...extentsOf(updates.shape, batch), size, ...inner]);
+      const end = batchDims + 1 + outer.length;
+      return transposed(split, [...batch, ...range(batchDims + 1, end), batchDims, ...range(end, shape.length)]);
     }),
   cumulative: ({ fn, axis, exclusive, reverse }, inputs) =>
     fn === 'sum'
       ? tf.cumsum(at(inputs, 0), axis, exclusive, reverse)
       : tf.cumprod(at(inputs, 0), axis, exclusive, reverse),
   reshape: ({ shape }, inputs) => tf.reshape(at(inputs, 0), shapeOf(shape)),
-  transpose: ({ perm }, inputs) =>
-    perm.every((axis, i) => axis === i) ? at(inputs, 0) : asInt(at(inputs, 0), (x) => tf.transpose(x, shapeOf(perm))),
+  transpose: ({ perm }, inputs) => asInt(at(inputs, 0), (x) => transposed(x, perm)),
   slice: ({ begin, size, strides }, inputs) => {
     const x = at(inputs, 0);
+    if (x.rank === 0) return x;
     if (strides.every((stride) => stride === 1)) return tf.slice(x, shapeOf(begin), shapeOf(size));
     const last = begin.map((first, axis) => first + ((size[axis] as number) - 1) * (strides[axis] as number) + 1);
     // Kernels of the wasm backend step through float32 only.
