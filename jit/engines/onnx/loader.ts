@@ -12,7 +12,9 @@ export type OnnxRuntime = typeof onnxRuntime;
  */
 export async function loadOnnxRuntime(): Promise<OnnxRuntime> {
   try {
-    return await import('onnxruntime-node');
+    const runtime = await import('onnxruntime-node');
+    runtime.env.logLevel = 'fatal';
+    return runtime;
   } catch (cause) {
     throw new Error(
       'Cannot load onnxruntime-node: expected the package to be installed with a build for this machine; run npm install onnxruntime-node (ONNXRUNTIME_NODE_INSTALL=skip behind a firewall)',

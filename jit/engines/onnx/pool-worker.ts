@@ -35,7 +35,8 @@ export class PoolWorker {
   readonly #exited: Promise<void>;
 
   constructor() {
-    this.#worker = new Worker(workerFile());
+    // Node's own options (an --eval of the parent) are not for the thread.
+    this.#worker = new Worker(workerFile(), { execArgv: [] });
     this.#worker.unref();
     this.#worker.on('message', (answer: Answer) => this.#settle(answer));
     this.#worker.on('error', (cause: Error) => this.#fail(cause));

@@ -48,7 +48,8 @@ export class OnnxSession {
         graphOptimizationLevel: 'all',
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
-        logSeverityLevel: 3,
+        // What goes wrong is thrown; it needs no lines on stderr too.
+        logSeverityLevel: 4,
         // A thread that waits for work by spinning takes a core from whoever has work.
         extra: { session: { intra_op: { allow_spinning: threads > 1 ? '1' : '0' } } },
       });
