@@ -23,7 +23,10 @@ import { type BodyOp, ONNX_RULES, type OnnxRule, type PlainOp } from './rules.ts
 export interface EmitOptions {
   /** Inputs that become named initializers with these elements: no inputs of the model any more. */
   readonly initializers?: ReadonlyMap<string, HostArray>;
-  /** Inputs that stay inputs and get a default: a caller may leave them out. */
+  /**
+   * Inputs that stay inputs and get a default: a caller may leave them out. onnxruntime-node 1.30 *ignores* what is fed for such an
+   * input and takes the default; the Python and C interfaces take what is fed.
+   */
   readonly defaults?: ReadonlyMap<string, HostArray>;
   /** Names of int32 inputs that the model takes as int64. */
   readonly int64Inputs?: ReadonlySet<string>;
