@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { HostArray } from '../jit/graph/graph.ts';
-import type { ValueRole } from './optimizer.ts';
+import type { Need, ValueRole } from './optimizer.ts';
 import {
   inRange,
   isRecord,
@@ -20,7 +20,7 @@ import {
   type OptionsOf,
   type OptionText,
 } from './options.ts';
-import { readSchedule, scheduleNumbers, traceSchedule, type ScheduleOptions } from './schedules.ts';
+import { followsHorizon, readSchedule, scheduleNumbers, traceSchedule, type ScheduleOptions } from './schedules.ts';
 
 /** What can be folded from an option: by name, on the host in double precision and in a program. */
 const FOLDS = {
@@ -132,6 +132,15 @@ export function numericValues<S extends OptionSchema>(schema: S, options: Option
     }
   }
   return { arrays, roles };
+}
+
+/** What numeric options need of the caller: the horizon, where a schedule is as long as that. */
+export function numericNeeds<S extends OptionSchema>(schema: S, options: OptionsOf<S>): readonly Need[] {
+  const follows = Object.entries(schema).some(([name, option]) => {
+    const given: unknown = options[name];
+    return isNumeric(option) && isRecord(given) && followsHorizon(asSchedule(given));
+  });
+  return follows ? ['horizon'] : [];
 }
 
 /** Traced: the numeric options at a step, from a program's values. */

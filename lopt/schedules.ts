@@ -159,6 +159,11 @@ export function scheduleNumbers(options: ScheduleOptions): ReadonlyMap<string, n
   );
 }
 
+/** Whether a schedule is as long as the horizon, having no length of its own. */
+export function followsHorizon(options: ScheduleOptions): boolean {
+  return options['total'] === null;
+}
+
 /** Traced: the scheduled number as a float32 scalar. `step` is an int32 scalar, `horizon` and `numbers` float32 scalars. */
 export function traceSchedule(
   name: string,

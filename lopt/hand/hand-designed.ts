@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { mapTensors } from '../../jit/trace/map-tensors.ts';
 import { flatten, groupOf } from '../../jit/trace/structure.ts';
-import { numericValues, readNumerics, type NumericTensors } from '../numeric.ts';
+import { numericNeeds, numericValues, readNumerics, type NumericTensors } from '../numeric.ts';
 import type { Optimizer, TensorClass } from '../optimizer.ts';
 import { readOptions, type GivenOptions, type OptionSchema, type OptionsOf } from '../options.ts';
 import type { HandEntry } from '../registry-entry.ts';
@@ -69,7 +69,7 @@ function optimizerOf<S extends OptionSchema, State extends string, Shared extend
   return {
     name: design.name,
     options,
-    needs: [],
+    needs: numericNeeds(design.options, options),
     values: arrays,
     valueRoles: roles,
     classOf,

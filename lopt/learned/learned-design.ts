@@ -1,4 +1,4 @@
-import { numericValues } from '../numeric.ts';
+import { numericNeeds, numericValues } from '../numeric.ts';
 import type {
   Arrays,
   InitInput,
@@ -67,7 +67,7 @@ function learnedOptimizer<S extends OptionSchema>(design: LearnedDesign<S>, give
       return {
         name,
         options,
-        needs: [],
+        needs: numericNeeds(design.options, options),
         values: new Map([...inOrder(leaves, theta), ...numerics.arrays]),
         valueRoles: new Map<string, ValueRole>([...leaves.map((path) => [path, 'theta'] as const), ...numerics.roles]),
         classOf: (spec) => rule.classOf(spec),

@@ -1,5 +1,5 @@
 import { groupOf, type Group } from '../../jit/trace/structure.ts';
-import { numericValues, readNumerics, type NumericTensors } from '../numeric.ts';
+import { numericNeeds, numericValues, readNumerics, type NumericTensors } from '../numeric.ts';
 import type { Optimizer, Tensors, UpdateInput } from '../optimizer.ts';
 import { readOptions, type GivenOptions, type OptionSchema, type OptionsOf } from '../options.ts';
 import type { WrapperEntry } from '../registry-entry.ts';
@@ -49,7 +49,7 @@ function wrapped<S extends OptionSchema>(design: WrapperDesign<S>, given: GivenO
   return {
     name: design.name,
     options: { ...options, base: { name: base.name, ...base.options } },
-    needs: base.needs,
+    needs: [...new Set([...numericNeeds(design.options, options), ...base.needs])],
     values: new Map([...arrays, ...underBase(base.values)]),
     valueRoles: new Map([...roles, ...underBase(base.valueRoles)]),
     classOf: (spec) => base.classOf(spec),

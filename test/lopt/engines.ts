@@ -1,0 +1,29 @@
+/** The engines on which optimizers are tested. */
+import '@tensorflow/tfjs';
+import { setBackend } from '@tensorflow/tfjs-core';
+import { createEagerEngine } from '../../jit/engines/eager/eager-engine.ts';
+import type { Engine } from '../../jit/engines/engine.ts';
+import { createOnnxEngine } from '../../jit/engines/onnx/onnx-engine.ts';
+import { startEagerly, startOnEngine, type Run, type Start } from '../../lopt/conform/runs.ts';
+
+/** `tfjs` runs an optimizer's functions as they are, untraced, on the cpu backend: what user loops do. */
+export const WAYS = ['tfjs', 'eager', 'onnx'] as const;
+export type Way = (typeof WAYS)[number];
+
+const engines = new Map<Way, Promise<Engine>>();
+
+/** The engine of a way to run; undefined for `tfjs`. */
+export async function engineOf(way: Way): Promise<Engine | undefined> {
+  await setBackend('cpu');
+  if (way === 'tfjs') return undefined;
+  const running =
+    engines.get(way) ?? (way === 'eager' ? createEagerEngine({ device: 'cpu' }) : createOnnxEngine({ threads: 1 }));
+  engines.set(way, Promise.resolve(running));
+  return running;
+}
+
+/** Starts an optimizer one way or another. */
+export async function startOn(way: Way, start: Start): Promise<Run> {
+  const engine = await engineOf(way);
+  return engine === undefined ? startEagerly(start) : startOnEngine(engine, start);
+}
