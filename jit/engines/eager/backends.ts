@@ -48,14 +48,20 @@ function restoreIsNullOrUndefined(): void {
     util.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
 }
 
+/** The one place that silences what TensorFlow.js, and the TensorFlow library under tfjs-node, print when backends load: a banner and advice. */
+function silence(): void {
+  tf.env().set('PROD', true);
+  const environment = globalThis.process?.env;
+  if (environment !== undefined) environment['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+}
+
 /**
  * Loads the package of a device, which registers a TensorFlow.js backend, and starts that. Leaves active what was active.
  * @throws Error that says what to install.
  */
 export async function startBackend(device: EagerDevice, threads: number): Promise<string> {
   const backend = BACKENDS[device];
-  // The one place that silences TensorFlow.js's banner and advice, which it prints as warnings when backends load.
-  tf.env().set('PROD', true);
+  silence();
   const before = activeBackend();
   try {
     if (device.startsWith('tfjs-node')) restoreIsNullOrUndefined();

@@ -92,6 +92,12 @@ function mod(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   return a.dtype === 'int32' ? guarded(a, b, (x, y) => tf.mod(x, y)) : tf.mod(a, b);
 }
 
+/** TensorFlow's own kernel takes floats alone. */
+function atan2(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  if (a.dtype !== 'int32') return tf.atan2(a, b);
+  return tf.cast(tf.atan2(tf.cast(a, 'float32'), tf.cast(b, 'float32')), 'int32');
+}
+
 /** One TensorFlow.js composition a function. int32 quotients and remainders by zero are 0. */
 export const BINARY = {
   add: (a, b) => tf.add(a, b),
@@ -101,7 +107,7 @@ export const BINARY = {
   max: propagatingNaN((a, b) => tf.maximum(a, b)),
   min: propagatingNaN((a, b) => tf.minimum(a, b)),
   pow: (a, b) => tf.pow(a, b),
-  atan2: (a, b) => tf.atan2(a, b),
+  atan2,
   mod,
   floorDiv,
   and: (a, b) => tf.logicalAnd(a, b),
