@@ -22,13 +22,13 @@ node_modules/.installed: package.json package-lock.json
 	npm ci
 	touch $@
 
-build: dist/.built
+build: dist/scripts/lopt.js
 
 # An old dist could hold modules whose sources are gone.
-dist/.built: node_modules/.installed tsconfig.json tsconfig.build.json $(SOURCES)
+dist/scripts/lopt.js: node_modules/.installed tsconfig.json tsconfig.build.json $(SOURCES)
 	rm -rf dist
 	npx tsc -p tsconfig.build.json
-	chmod +x dist/scripts/lopt.js
+	chmod +x $@
 	touch $@
 
 test: setup build
@@ -41,7 +41,7 @@ demo: build
 	rm -rf runs/demo
 	$(LOPT) meta-train --recipe small --out runs/demo
 	$(LOPT) export runs/demo --out runs/demo/demo.onnx
-	$(LOPT) evaluate runs/demo/demo.onnx momentum adam adamw --tasks demo --seeds 3 --tuning-seeds 1 --out report/demo
+	$(LOPT) evaluate runs/demo/demo.onnx momentum adam adamw --tasks examples/demo-suite.json --seeds 3 --tuning-seeds 1 --out report/demo
 	@echo 'The report: report/demo/index.html'
 
 bench: build

@@ -19,7 +19,7 @@ export interface EvaluationEntry {
   /** Learning rate and schedule chosen on the tuning seeds; null for a learned optimizer, which isn't tuned. */
   readonly tuned: { readonly lr: number; readonly schedule: LrSchedule } | null;
   readonly grid: readonly GridPoint[];
-  /** Whether meta-training saw the row's data set; null where nothing was meta-trained. */
+  /** Whether meta-training saw the row's data set; null where nothing was meta-trained, or what it saw isn't known. */
   readonly seen: boolean | null;
   /** Evaluation loss by seed and evaluation point `[seed][point]`; not finite from where a seed diverged. */
   readonly losses: readonly (readonly number[])[];
@@ -58,7 +58,7 @@ export interface EvaluationRow {
   readonly parameters: number;
   readonly horizon: number;
   readonly batchSize: number | null;
-  /** Steps at which was evaluated, 0 and the horizon among them. */
+  /** Steps at which was evaluated, ascending; the horizon is the last. */
   readonly steps: readonly number[];
   readonly entries: readonly EvaluationEntry[];
 }
@@ -110,9 +110,14 @@ export function summarize(rows: readonly EvaluationRow[]): EvaluationSummary {
   return { all: standings(rows), unseen: standings(rows.filter((row) => !wasSeen(row))) };
 }
 
-/** Whether any optimizer's meta-training saw this row's data set. */
+/** Whether any optimizer's meta-training saw this row's data set, or may have. */
 export function wasSeen(row: EvaluationRow): boolean {
-  return row.entries.some(({ seen }) => seen === true);
+  return row.entries.some(maySee);
+}
+
+/** Whether an optimizer's meta-training saw the row's data set; yes where it isn't known. */
+export function maySee({ kind, seen }: EvaluationEntry): boolean {
+  return kind === 'learned' && seen !== false;
 }
 
 /** The entry that the others are measured against. */

@@ -1,4 +1,4 @@
-import { wasSeen, type EvaluationEntry, type EvaluationRow } from '../evaluation-result.ts';
+import { maySee, type EvaluationEntry, type EvaluationRow } from '../evaluation-result.ts';
 import type { MeanInterval } from '../statistics.ts';
 
 /** A number with three significant digits; a dash for none, `diverged` for one that isn't finite. */
@@ -42,9 +42,14 @@ export function rowFacts(row: EvaluationRow): string {
   return `${family}, ${parameters.toLocaleString('en')} parameters, ${data}${batch}; data set ${seenText(row)}`;
 }
 
-function seenText(row: EvaluationRow): string {
-  if (row.entries.every(({ seen }) => seen === null)) return 'not meta-trained on (nothing here was meta-trained)';
-  if (!wasSeen(row)) return 'never seen by meta-training';
-  const names = row.entries.filter(({ seen }) => seen === true).map(({ optimizer }) => optimizer);
-  return `seen by the meta-training of ${names.join(', ')}`;
+function seenText({ entries }: EvaluationRow): string {
+  const learned = entries.filter(({ kind }) => kind === 'learned');
+  if (learned.length === 0) return 'not meta-trained on (nothing here was meta-trained)';
+  const seen = learned.filter(maySee);
+  if (seen.length === 0) return 'never seen by meta-training';
+  const certain = seen.every((entry) => entry.seen === true);
+  const names = seen.map(({ optimizer }) => optimizer).join(', ');
+  return certain
+    ? `seen by the meta-training of ${names}`
+    : `perhaps seen by the meta-training of ${names} (it isn't recorded)`;
 }

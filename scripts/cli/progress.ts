@@ -5,6 +5,8 @@ import type { CommandContext } from './command.ts';
 export interface ProgressUpdate {
   /** Steps done of `total`. */
   readonly step: number;
+  /** The whole, where it has grown since the start. */
+  readonly total?: number;
   /** Values to show beside it, such as `meta-loss 1.234`. */
   readonly detail?: string;
 }
@@ -37,23 +39,23 @@ export function createProgress(options: ProgressOptions, { stderr, environment }
   return plain ? lineProgress(options, stderr) : barProgress(options, stderr);
 }
 
-function lineProgress({ unit, total, start = 0 }: ProgressOptions, stderr: CommandContext['stderr']): Progress {
-  const speed = speedometer({ unit, start, total });
+function lineProgress({ unit, total: given, start = 0 }: ProgressOptions, stderr: CommandContext['stderr']): Progress {
+  const speed = speedometer({ unit, start });
   let shown = -1;
   return {
-    update({ step, detail }) {
+    update({ step, total = given, detail }) {
       const share = total === 0 ? LINES : Math.floor((step / total) * LINES);
       if (share === shown && step !== total) return;
       shown = share;
-      stderr.write(`${[`${step}/${total} ${unit}`, ...speed(step), ...(detail ? [detail] : [])].join(', ')}\n`);
+      stderr.write(`${[`${step}/${total} ${unit}`, ...speed(step, total), ...(detail ? [detail] : [])].join(', ')}\n`);
     },
     note: (text) => void stderr.write(`${text}\n`),
     stop() {},
   };
 }
 
-function barProgress({ unit, total, start = 0 }: ProgressOptions, stderr: CommandContext['stderr']): Progress {
-  const speed = speedometer({ unit, start, total });
+function barProgress({ unit, total: given, start = 0 }: ProgressOptions, stderr: CommandContext['stderr']): Progress {
+  const speed = speedometer({ unit, start });
   const bar = new cliProgress.SingleBar({
     format: `{bar} {value}/{total} ${unit}{rest}`,
     stream: stderr,
@@ -66,10 +68,13 @@ function barProgress({ unit, total, start = 0 }: ProgressOptions, stderr: Comman
     gracefulExit: false,
     clearOnComplete: false,
   });
-  bar.start(total, start, { rest: '' });
+  bar.start(given, start, { rest: '' });
   return {
-    update({ step, detail }) {
-      bar.update(step, { rest: [...speed(step), ...(detail ? [detail] : [])].map((part) => ` · ${part}`).join('') });
+    update({ step, total = given, detail }) {
+      bar.setTotal(total);
+      bar.update(step, {
+        rest: [...speed(step, total), ...(detail ? [detail] : [])].map((part) => ` · ${part}`).join(''),
+      });
     },
     note(text) {
       // Clears the bar's line; the next frame draws it again below the note.
@@ -81,9 +86,12 @@ function barProgress({ unit, total, start = 0 }: ProgressOptions, stderr: Comman
 }
 
 /** Speed and time left as texts, from the steps done since `start`; nothing before the first step. */
-function speedometer({ unit, start, total }: Required<ProgressOptions>): (step: number) => string[] {
+function speedometer({
+  unit,
+  start,
+}: Required<Omit<ProgressOptions, 'total'>>): (step: number, total: number) => string[] {
   const beganMs = performance.now();
-  return (step) => {
+  return (step, total) => {
     const perSecond = ((step - start) * 1000) / (performance.now() - beganMs);
     if (!(perSecond > 0)) return [];
     const left = step === total ? [] : [`${durationText(((total - step) / perSecond) * 1000)} left`];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { summarize } from '../../../meta/evaluation-result.ts';
-import { fromJson, toJson } from '../../../meta/json-numbers.ts';
+import { fromJson, toJson } from '../../../checkpoints/json-numbers.ts';
 import { chartSvg } from '../../../meta/report/chart.ts';
 import { intervalText, numberText } from '../../../meta/report/format.ts';
 import { evaluationHtml } from '../../../meta/report/html.ts';
