@@ -15,7 +15,11 @@ const JIT_ALONE = 'jit/random';
 
 /** Where `node:` modules may be used; everything else runs in a browser. */
 const NODE_FOLDERS = ['tasks/files', 'checkpoints/files', 'jit/engines/native', 'meta/workers', 'scripts'];
-const NODE_FILES = new Set(['jit/engines/onnx/loader.ts', 'jit/engines/onnx/onnx-pool.ts']);
+const NODE_FILES = new Set([
+  'jit/engines/onnx/loader.ts',
+  'jit/engines/onnx/onnx-worker.ts',
+  'jit/engines/onnx/pool-worker.ts',
+]);
 
 /** Packages that code under a folder may import. */
 const JIT_PACKAGES = ['@tensorflow/tfjs-core', 'onnxruntime-node', 'onnx-proto', 'seedrandom'];
@@ -63,7 +67,9 @@ function fault({ file, specifier, target }: Import): string | undefined {
   }
   if (specifier.startsWith('node:')) {
     const allowed = NODE_FILES.has(file) || NODE_FOLDERS.some((folder) => file.startsWith(`${folder}/`));
-    return allowed ? undefined : `${where}: node: modules may be used in ${NODE_FOLDERS.join(', ')} only`;
+    return allowed
+      ? undefined
+      : `${where}: node: modules may be used in ${[...NODE_FOLDERS, ...NODE_FILES].join(', ')} only`;
   }
   if (file.startsWith('jit/') && !JIT_PACKAGES.includes(specifier))
     return `${where}: jit may import the packages ${JIT_PACKAGES.join(', ')} only`;
@@ -118,7 +124,7 @@ describe('imports', () => {
       undefined,
       undefined,
       'tasks/t.ts imports ../meta/z.ts: tasks may not import from meta, which stands above it',
-      'tasks/t.ts imports node:fs: node: modules may be used in tasks/files, checkpoints/files, jit/engines/native, meta/workers, scripts only',
+      'tasks/t.ts imports node:fs: node: modules may be used in tasks/files, checkpoints/files, jit/engines/native, meta/workers, scripts, jit/engines/onnx/loader.ts, jit/engines/onnx/onnx-worker.ts, jit/engines/onnx/pool-worker.ts only',
     ]);
     expect(importsOf('jit/graph/g.ts', "import { k } from '../random/key.ts';").map(fault)).toEqual([
       'jit/graph/g.ts imports ../random/key.ts: jit/random stands alone',
