@@ -1,7 +1,6 @@
 import type { ValueType } from '../jit/graph/graph.ts';
 import type { Group } from '../jit/trace/structure.ts';
 import type { NoiseSpec, Optimizer } from '../lopt/optimizer.ts';
-import { noiseShapes } from '../tasks/noise.ts';
 import type { Task } from '../tasks/task.ts';
 
 /** Types of everything that enters an unroll besides values and state, of one particle and one step. */
@@ -32,7 +31,10 @@ export function stepInputs(task: Task, optimizer: Optimizer): StepInputs {
   const noise = new Map<string, NoiseInput>();
   const freshNoise = new Map<string, NoiseInput>();
   const add = (into: Map<string, NoiseInput>, prefix: string, group: Group<NoiseSpec> | undefined): void => {
-    for (const [name, input] of noiseShapes(group, task.specs)) into.set(`${prefix}/${name}`, input);
+    for (const [name, { kind, shape }] of group ?? []) {
+      if (shape !== 'params') into.set(`${prefix}/${name}`, { kind, shape });
+      else for (const [path, spec] of task.specs) into.set(`${prefix}/${name}/${path}`, { kind, shape: spec.shape });
+    }
   };
   add(freshNoise, 'task', task.noise.init);
   add(noise, 'loss', task.noise.loss);

@@ -1,6 +1,7 @@
 import type { EngineDescription } from '../jit/engines/engine.ts';
 import { isRecord } from '../lopt/options.ts';
 import { type RunConfig, checkConfig } from './config.ts';
+import type { DataRecord } from './learner.ts';
 
 /** What config.json holds. No absolute path is in it: a run directory can be moved. */
 export interface RunFile {
@@ -10,6 +11,8 @@ export interface RunFile {
   readonly overrides: readonly string[];
   /** Data sets that the recipe names and that weren't given, and what stands in for them. */
   readonly replacedData: Readonly<Record<string, string>>;
+  /** What each task learns from. */
+  readonly data: readonly DataRecord[];
   /** What the run's numbers were computed with. */
   readonly engine: EngineDescription;
   /** What was changed when the run was resumed. */
@@ -46,35 +49,36 @@ export function readRunFile(text: string, file: string): RunFile {
     throw new SyntaxError(
       `Cannot read ${file}: expected the config of a run, format ${FORMAT}, but got format ${isRecord(value) ? String(value['format']) : 'none'}`,
     );
-  const { overrides, replacedData, engine, changes } = value;
+  const { overrides, replacedData, data, engine, changes } = value;
   // The other members are ours: what this version wrote, it reads.
   return {
     format: FORMAT,
     config: checkConfig(value['config']),
     overrides: Array.isArray(overrides) ? (overrides as string[]) : [],
     replacedData: isRecord(replacedData) ? (replacedData as Record<string, string>) : {},
+    data: Array.isArray(data) ? (data as DataRecord[]) : [],
     engine: engine as EngineDescription,
     changes: Array.isArray(changes) ? (changes as RunChange[]) : [],
   };
 }
 
 /**
- * How an engine differs from the one that a run was made with, in words; undefined where results are the same to the bit.
- * @param options.anyThreads whether results don't depend on the thread count.
+ * How an engine differs from the one that a run was made with, in words; undefined where results are the same to the bit. The engine
+ * is made with the run's thread count.
  */
-export function engineDifference(
-  recorded: EngineDescription,
-  present: EngineDescription,
-  { anyThreads }: { anyThreads: boolean },
-): string | undefined {
-  const fields = [
-    'name',
-    'device',
-    'version',
-    'instructionSet',
-    ...(anyThreads ? [] : (['threads'] as const)),
-  ] as const;
+export function engineDifference(recorded: EngineDescription, present: EngineDescription): string | undefined {
+  const fields = ['name', 'device', 'version', 'instructionSet', 'threads'] as const;
   const differing = fields.filter((field) => recorded[field] !== present[field]);
   if (differing.length === 0) return undefined;
-  return differing.map((field) => `${field} ${recorded[field]} then and ${present[field]} now`).join(', ');
+  return differing.map((field) => `${field} ${recorded[field]} then, ${present[field]} now`).join('; ');
+}
+
+/** How the data of a run differs from what it was made with, in words; undefined where it is the same. */
+export function dataDifference(recorded: readonly DataRecord[], present: readonly DataRecord[]): string | undefined {
+  const differing = recorded.find(({ task, sha256 }) => present.find((own) => own.task === task)?.sha256 !== sha256);
+  if (differing === undefined) return undefined;
+  const { task, dataSet, rows } = differing;
+  const own = present.find((other) => other.task === task);
+  const now = own === undefined ? 'there is none' : `it is ${own.dataSet} (${own.rows} examples) with other content`;
+  return `for ${task} that was ${dataSet} (${rows} examples) and ${now}`;
 }

@@ -55,17 +55,25 @@ export async function downloadRun<State>(
 /** The state of a run from such arrays. @throws RangeError when an array is missing or has another shape. */
 export function uploadRun<State>(
   learner: Learner<State>,
-  { arrays, step }: { arrays: ReadonlyMap<string, HostArray>; step: number },
+  { tensors, step }: { readonly tensors: ReadonlyMap<string, HostArray>; readonly step: number },
 ): MetaState<State> {
   return {
     step,
-    theta: groupOf(arrays, 'theta'),
-    outer: groupOf(arrays, 'outer'),
+    theta: groupOf(tensors, 'theta'),
+    outer: groupOf(tensors, 'outer'),
     tasks: new Map(
       [...learner.estimators].map(([name, estimator], index) => [
         name,
-        estimator.upload(groupOf(arrays, `task/${index}`)),
+        estimator.upload(groupOf(tensors, `task/${index}`)),
       ]),
     ),
   };
+}
+
+/** Gives the memory of a run's state back. */
+export function disposeRun<State>(learner: Learner<State>, state: MetaState<State>): void {
+  for (const [name, estimator] of learner.estimators) {
+    const own = state.tasks.get(name);
+    if (own !== undefined) estimator.dispose(own);
+  }
 }

@@ -186,8 +186,10 @@ export async function createUnroll(options: UnrollOptions): Promise<Unroll> {
     window: async ({ values, state, plan }) => {
       const given = new Map([...plan].map(([name, array]) => [name, engine.upload(array)]));
       for (const [name, handle] of uploadValues(values)) given.set(name, handle);
-      const outputs = await executable.run(new Map([...given, ...resident, ...state.handles]));
+      const running = executable.run(new Map([...given, ...resident, ...state.handles]));
+      // What a run was given may be given back while it runs: an engine with workers then needn't keep it.
       disposeAll(given.values());
+      const outputs = await running;
       const [losses, rawLosses, mask] = await Promise.all(
         ['losses', 'rawLosses', 'mask'].map(async (name) =>
           transpose(await read(outputs.get(name)), { rows: particles, columns: options.windowLength }),

@@ -6,7 +6,7 @@ import { type PairOptions, type PairState, meanOfParts } from '../../../meta/est
 import { createTruncatedEs } from '../../../meta/estimators/truncated-es.ts';
 import { createTruncatedPes } from '../../../meta/estimators/truncated-pes.ts';
 import { drawPerturbation } from '../../../meta/perturbation.ts';
-import { resetCapacity, walkWindow, NOT_STARTED } from '../../../meta/trajectory.ts';
+import { resetCapacity } from '../../../meta/trajectory.ts';
 import { FLAT, LINEAR, QUADRATIC, type Toy, createToyUnroll, toyTheta } from '../toy-unroll.ts';
 
 const KEY = rootKey(0);
@@ -321,16 +321,5 @@ describe('PES by hand', () => {
     // float32 perturbations.
     expect(a).toBeCloseTo(1.5, 6);
     expect(b).toBeCloseTo(-2.25, 6);
-  });
-});
-
-describe('walkWindow', () => {
-  it('resets before the first step and then after each length', () => {
-    const schedule = { min: 3, max: 3, stagger: 0 };
-    const first = walkWindow(NOT_STARTED, { key: KEY, windowLength: 10, schedule });
-    expect(first.resets.map(({ step }) => step)).toEqual([0, 3, 6, 9]);
-    const second = walkWindow(first.trajectory, { key: fold(KEY, 1), windowLength: 10, schedule });
-    expect(second.resets.map(({ step }) => step)).toEqual([2, 5, 8]);
-    expect(second.trajectory).toEqual({ length: 3, position: 2 });
   });
 });
