@@ -27,7 +27,7 @@ import { numeric, numericList, readNumerics } from '../numeric.ts';
 import type { ThetaLeaf, UpdateInput } from '../optimizer.ts';
 import { integerOption, refuseOption, type OptionsOf } from '../options.ts';
 import { denseLeaves, layerOf, layerRecord, layersOf, leafOf } from './dense-layers.ts';
-import { learned } from './learned-design.ts';
+import { learned, type Stepped } from './learned-design.ts';
 
 const NAME = 'adafac-mlp';
 const PUBLISHED = 'google/learned_optimization AdafacMLPLOpt';
@@ -124,8 +124,20 @@ function thetaOf({ hidden, layers }: Options, decays: number): readonly ThetaLea
   ];
 }
 
+/** What all tensors share at a step; besides these the layers after the first, as `layerRecord` gives them. */
+interface Shared extends Readonly<Record<string, Tensor>> {
+  readonly momentumDecays: Tensor;
+  readonly rmsDecays: Tensor;
+  readonly factoredDecays: Tensor;
+  readonly kernel0: Tensor;
+  readonly rowKernel: Tensor;
+  readonly columnKernel: Tensor;
+  readonly diagonalKernel: Tensor;
+  readonly bias0: Tensor;
+}
+
 /** What all tensors share at a step: effective decays, and the network with everything folded in that doesn't depend on the tensor. */
-function sharedOf(options: Options, at: Pick<UpdateInput, 'values' | 'step' | 'horizon'>): Record<string, Tensor> {
+function sharedOf(options: Options, at: Pick<UpdateInput, 'values' | 'step' | 'horizon'>): Shared {
   const { values, step } = at;
   const numerics = readNumerics(OPTIONS, options, at);
   const n = options.momentumDecays.length;
@@ -170,8 +182,8 @@ function stepOf(
     accumulators,
     shared,
     layers,
-  }: { p: Tensor; g: Tensor; accumulators: AccumulatorTensors; shared: SharedTensors; layers: number },
-): Record<string, Tensor> {
+  }: { p: Tensor; g: Tensor; accumulators: AccumulatorTensors; shared: Shared; layers: number },
+): Stepped {
   const [param, gradient] = [atLeastVector(p), atLeastVector(g)];
   const { momentumDecays, rmsDecays, factoredDecays } = shared;
   const { momentum, secondMoment, factored, state } = updateAccumulators(accumulators, gradient, {

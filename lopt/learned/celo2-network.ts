@@ -28,7 +28,8 @@ import { newtonSchulz } from '../features/newton-schulz.ts';
 import { numeric, numericList, numericTerm, type NumericTensors } from '../numeric.ts';
 import type { ParamSpec, Tensors, ThetaLeaf } from '../optimizer.ts';
 import { booleanOption, choiceOption, integerOption, refuseOption, type OptionsOf } from '../options.ts';
-import { denseLeaves, layerOf, layerRecord, layersOf, leafOf } from './dense-layers.ts';
+import { denseLeaves, layerOf, layerRecord, layersOf, leafOf, sharedTensor } from './dense-layers.ts';
+import type { Stepped } from './learned-design.ts';
 
 const PUBLISHED = 'amoudgl/celo Celo2';
 const EPSILON = 1e-9;
@@ -196,7 +197,7 @@ export function networkStep(
   tensors: Readonly<Record<'p' | 'g', Tensor>> & AccumulatorTensors,
   shared: Readonly<Record<string, Tensor>>,
   options: NetworkOptions,
-): Record<string, Tensor> {
+): Stepped {
   const { p, g, ...accumulators } = tensors;
   const gradient = tf.clipByValue(atLeastVector(g), -GRADIENT_CLIP, GRADIENT_CLIP);
   const { blocks, state } = featuresOf(cls, { p: atLeastVector(p), g: gradient, accumulators }, shared);
@@ -277,11 +278,4 @@ function normalizedLayer({ rank }: NetworkClass, blocks: readonly FeatureBlock[]
 /** The last two axes; of a vector its only one. */
 function lastTwoAxes(rank: number): readonly number[] {
   return rank === 1 ? [0] : [rank - 2, rank - 1];
-}
-
-function sharedTensor(shared: Readonly<Record<string, Tensor>>, name: string): Tensor {
-  const tensor = shared[name];
-  if (tensor === undefined)
-    throw new RangeError(`Cannot update: expected shared tensors to have ${name} but it is missing`);
-  return tensor;
 }

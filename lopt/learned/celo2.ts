@@ -26,7 +26,8 @@ import {
   networkStep,
   type NetworkClass,
 } from './celo2-network.ts';
-import { learned, type LearnedRule } from './learned-design.ts';
+import { sharedTensor } from './dense-layers.ts';
+import { learned, type LearnedRule, type Stepped } from './learned-design.ts';
 
 const PUBLISHED = 'amoudgl/celo Celo2';
 
@@ -186,22 +187,12 @@ function adamRoute({ adamTensors, adamPattern }: Options): (spec: ParamSpec) => 
   return ({ path }) => listed.has(path) || (pattern?.test(path) ?? false);
 }
 
-/** Scalars of the Adam path. */
-interface AdamShared {
-  readonly adamBeta1: Tensor;
-  readonly adamBeta2: Tensor;
-  readonly adamStepSize: Tensor;
-  readonly adamCorrection: Tensor;
-  readonly adamEps: Tensor;
-  readonly adamKeep: Tensor;
-}
-
-/** Betas enter as float32 and 1 - beta is their float32 difference, as published. */
+/** Scalars of the Adam path. Betas enter as float32 and 1 - beta is their float32 difference, as published. */
 function adamShared(
   { adamBiasCorrection }: Options,
   numerics: NumericTensors<typeof OPTIONS>,
   step: Tensor,
-): AdamShared {
+): Record<string, Tensor> {
   const { stepMult, weightDecay, adamBeta1, adamBeta2, adamEps, adamLrMult } = numerics;
   const size = tf.mul(stepMult.value, adamLrMult.value);
   const k = tf.add(tf.cast(step, 'float32'), 1);
@@ -219,13 +210,17 @@ function adamShared(
 /** One tensor's step on the Adam path; epsilon is inside the root, as published. */
 function adamStep(
   tensors: Readonly<Record<'p' | 'g' | 'm' | 'v', Tensor>>,
-  shared: AdamShared,
-): Record<string, Tensor> {
+  shared: Readonly<Record<string, Tensor>>,
+): Stepped {
   const { p, g } = tensors;
-  const average = (old: Tensor, x: Tensor, decay: Tensor): Tensor =>
-    movingAverage(old, x, { decay, complement: tf.sub(1, decay) });
-  const m = average(tensors.m, g, shared.adamBeta1);
-  const v = average(tensors.v, tf.square(g), shared.adamBeta2);
-  const root = tf.rsqrt(tf.add(tf.div(v, shared.adamCorrection), shared.adamEps));
-  return { p: tf.sub(tf.mul(shared.adamKeep, p), tf.mul(tf.mul(shared.adamStepSize, m), root)), m, v };
+  const average = (old: Tensor, x: Tensor, beta: string): Tensor => {
+    const decay = sharedTensor(shared, beta);
+    return movingAverage(old, x, { decay, complement: tf.sub(1, decay) });
+  };
+  const m = average(tensors.m, g, 'adamBeta1');
+  const v = average(tensors.v, tf.square(g), 'adamBeta2');
+  const corrected = tf.div(v, sharedTensor(shared, 'adamCorrection'));
+  const direction = tf.mul(m, tf.rsqrt(tf.add(corrected, sharedTensor(shared, 'adamEps'))));
+  const kept = tf.mul(sharedTensor(shared, 'adamKeep'), p);
+  return { p: tf.sub(kept, tf.mul(sharedTensor(shared, 'adamStepSize'), direction)), m, v };
 }

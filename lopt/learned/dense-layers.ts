@@ -55,14 +55,16 @@ export function layerRecord(layers: readonly Layer[]): Record<string, Tensor> {
 
 /** The layers of such a record. */
 export function layersOf(record: Readonly<Record<string, Tensor>>, count: number): readonly Layer[] {
-  const take = (name: string): Tensor => {
-    const tensor = record[name];
-    if (tensor === undefined)
-      throw new RangeError(`Cannot update: expected shared tensors to have ${name} but it is missing`);
-    return tensor;
-  };
   return Array.from({ length: count }, (_, index) => ({
-    kernel: take(`kernel${index + 1}`),
-    bias: take(`bias${index + 1}`),
+    kernel: sharedTensor(record, `kernel${index + 1}`),
+    bias: sharedTensor(record, `bias${index + 1}`),
   }));
+}
+
+/** A member of a rule's shared tensors. @throws RangeError where it is missing. */
+export function sharedTensor(record: Readonly<Record<string, Tensor>>, name: string): Tensor {
+  const tensor = record[name];
+  if (tensor === undefined)
+    throw new RangeError(`Cannot update: expected shared tensors to have ${name} but it is missing`);
+  return tensor;
 }

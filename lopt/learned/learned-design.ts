@@ -1,3 +1,4 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { numericNeeds, numericValues } from '../numeric.ts';
 import type {
   Arrays,
@@ -20,6 +21,11 @@ export interface LearnedRule {
   classOf(spec: ParamSpec): TensorClass;
   init(input: InitInput): Tensors;
   update(input: UpdateInput): { readonly params: Tensors; readonly state: Tensors };
+}
+
+/** What one tensor's step gives: the next parameter, and its states by name. */
+export interface Stepped extends Readonly<Record<string, Tensor>> {
+  readonly p: Tensor;
 }
 
 /** A learned optimizer: how its options make its rule. */
