@@ -37,7 +37,7 @@ export function checkpointPath(directory: string, step: number): string {
 
 /** Whether a path is a run directory: one with a config.json. */
 export async function isRunDirectory(path: string): Promise<boolean> {
-  return (await kindOf(runPaths(path).config)) === 'file';
+  return (await fileKind(runPaths(path).config)) === 'file';
 }
 
 /**
@@ -119,7 +119,7 @@ export interface RunReference {
  */
 export async function parseRunReference(reference: string): Promise<RunReference> {
   const parts = /^(?<directory>.+)@(?<which>[^/@]*)$/s.exec(reference)?.groups;
-  if (parts === undefined || (await kindOf(reference)) === 'directory')
+  if (parts === undefined || (await fileKind(reference)) === 'directory')
     return { directory: await expectRun(reference), which: 'newest' };
   const { directory = '', which = '' } = parts;
   if (which === 'best') return { directory: await expectRun(directory), which };
@@ -131,7 +131,7 @@ export async function parseRunReference(reference: string): Promise<RunReference
 }
 
 async function expectRun(directory: string): Promise<string> {
-  const kind = await kindOf(directory);
+  const kind = await fileKind(directory);
   if (kind !== 'directory')
     throw new CheckpointError(
       directory,
@@ -142,7 +142,8 @@ async function expectRun(directory: string): Promise<string> {
   return directory;
 }
 
-async function kindOf(path: string): Promise<'file' | 'directory' | undefined> {
+/** What a path is; undefined where there is nothing. @throws CheckpointError when that can't be told. */
+export async function fileKind(path: string): Promise<'file' | 'directory' | undefined> {
   try {
     return (await stat(path)).isDirectory() ? 'directory' : 'file';
   } catch (error) {
