@@ -7,6 +7,8 @@ import {
   sizeOf,
   typeText,
 } from '../../graph/graph.ts';
+import { inlineCalls } from '../../transform/inline-calls.ts';
+import { simplify } from '../../transform/simplify.ts';
 import { outputOfNothing } from '../nothing.ts';
 import { type Emitted, Emitter } from './emitter.ts';
 import {
@@ -366,6 +368,10 @@ function checkNames(graph: Graph, { initializers, defaults, int64Inputs }: EmitO
  */
 export function emitOnnx(graph: Graph, options: EmitOptions = {}): Uint8Array {
   checkNames(graph, options);
+  return emit(simplify(inlineCalls(simplify(graph))), options);
+}
+
+function emit(graph: Graph, options: EmitOptions): Uint8Array {
   const { initializers, defaults, int64Inputs, metadata, docString = '', producer, controlFlow = true } = options;
   const e = new Emitter([...graph.inputs, ...graph.outputs].map((port) => port.name));
   const scope: Scope = { e, controlFlow };
