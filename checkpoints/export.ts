@@ -17,6 +17,11 @@ export interface ExportOptions {
   readonly specs: ParamSpecs;
   /** Where it comes from, as JSON: recipe, seed, step. No times, machines, engines or thread counts, so that the same theta gives the same bytes. */
   readonly provenance?: Readonly<Record<string, unknown>>;
+  /**
+   * Whether numeric options have no default and must be given at each step: for onnxruntime-node, which ignores what is given for an
+   * input that has a default, and onnxruntime-web, which refuses it. Default: false.
+   */
+  readonly requireValues?: boolean;
 }
 
 export interface ExportedModels {
@@ -33,7 +38,8 @@ const ALWAYS = /^(params|grads|state)\//;
  * Exports an optimizer. The same optimizer, specs and provenance give the same bytes.
  * @throws TypeError for an optimizer that needs evaluations of its own; RangeError for parameters without elements, or none.
  */
-export async function exportOptimizer({ optimizer, specs, provenance = {} }: ExportOptions): Promise<ExportedModels> {
+export async function exportOptimizer(options: ExportOptions): Promise<ExportedModels> {
+  const { optimizer, specs, provenance = {}, requireValues = false } = options;
   const doing = `export ${optimizer.name}`;
   refuseEvaluations(optimizer, doing);
   if (specs.size === 0) throw new RangeError(`Cannot ${doing}: expected parameters but got none`);
@@ -76,7 +82,7 @@ export async function exportOptimizer({ optimizer, specs, provenance = {} }: Exp
     update: emitOnnx(
       keepInputs(update, (name) => ALWAYS.test(name) || used.has(name)),
       {
-        ...initializersOf(values, used),
+        ...initializersOf(values, used, requireValues),
         int64Inputs: new Set(['step'].filter((name) => used.has(name))),
         metadata: await exportedMetadata(facts),
       },
@@ -89,7 +95,7 @@ export async function exportOptimizer({ optimizer, specs, provenance = {} }: Exp
   const initModel = emitOnnx(
     keepInputs(start, (name) => startUsed.has(name)),
     {
-      ...initializersOf(values, startUsed),
+      ...initializersOf(values, startUsed, requireValues),
       metadata: new Map([
         ['format', EXPORT_FORMAT],
         ['version', EXPORT_VERSION],
@@ -130,9 +136,10 @@ function keepInputs(graph: Graph, isKept: (name: string) => boolean): Graph {
 function initializersOf(
   values: readonly ValueInput[],
   used: ReadonlySet<string>,
+  requireValues: boolean,
 ): { readonly initializers: ReadonlyMap<string, HostArray>; readonly defaults: ReadonlyMap<string, HostArray> } {
   const inModel = values.filter(({ input }) => used.has(input));
   const named = (isFree: boolean) =>
     new Map(inModel.filter(({ role }) => (role === 'free') === isFree).map(({ input, array }) => [input, array]));
-  return { initializers: named(false), defaults: named(true) };
+  return { initializers: named(false), defaults: requireValues ? new Map() : named(true) };
 }

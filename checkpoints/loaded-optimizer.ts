@@ -28,6 +28,8 @@ export interface ExportShapes {
   /** Shape, or spec, of each parameter by path. Default: those that the optimizer was exported for, where it comes from such a file. */
   readonly shapes?: ByPath<ShapeOrSpec>;
   readonly roles?: ByPath<Role>;
+  /** Whether numeric options must be given at each step; `exportOptimizer` says why. Default: false. */
+  readonly requireValues?: boolean;
 }
 
 /** An optimizer ready to be used. `dispose` gives back what `update` compiled; runs and TensorFlow.js optimizers are disposed of by themselves. */
@@ -97,19 +99,19 @@ export class LoadedOptimizer {
   }
 
   /** The optimizer as ONNX models for given shapes. @throws TypeError or RangeError, as `exportOptimizer`. */
-  async export({ shapes, roles }: ExportShapes = {}): Promise<ExportedModels> {
+  async export({ shapes, roles, requireValues = false }: ExportShapes = {}): Promise<ExportedModels> {
     const doing = `export ${this.optimizer.name}`;
     const given = shapes ?? this.specs;
     if (given === undefined)
       throw new RangeError(`Cannot ${doing}: expected the shapes of its parameters but got none`);
     const specs = readParamSpecs(given, { doing, ...(roles === undefined ? {} : { roles }) });
-    return exportOptimizer({ optimizer: this.optimizer, specs, provenance: this.provenance });
+    return exportOptimizer({ optimizer: this.optimizer, specs, provenance: this.provenance, requireValues });
   }
 
   async dispose(): Promise<void> {
-    const steppers = [...this.#steppers.values()].flatMap((bySpecs) => [...bySpecs.values()]);
+    const engines = [...this.#steppers.values()];
     this.#steppers.clear();
-    for (const { prepared } of steppers) await prepared.dispose();
+    for (const bySpecs of engines) for (const { prepared } of bySpecs.values()) await prepared.dispose();
   }
 
   #stepper(options: UpdateOptions, doing: string): ArrayStepper {
