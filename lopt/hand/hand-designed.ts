@@ -89,7 +89,7 @@ function optimizerOf<S extends OptionSchema, State extends string, Shared extend
         { specs, classOf, shared },
         { p: params, g: grads, ...records },
         // One boundary: the records are p, g and the design's states, for every path.
-        (_, tensors, scalars) => design.rule(tensors as Record<'p' | 'g' | State, Tensor>, scalars as Shared, options),
+        (_, tensors, shared) => design.rule(tensors as Record<'p' | 'g' | State, Tensor>, shared, options),
       );
       return { params: p ?? new Map(), state: flatten(next) };
     },
