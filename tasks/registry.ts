@@ -1,12 +1,15 @@
 import { type GivenOptions, isRecord, valueText } from '../lopt/options.ts';
 import type { DataSet } from './data-sets/data-set.ts';
 import type { TaskFamily } from './families/family.ts';
+import { imageAutoencoder } from './families/image-autoencoder.ts';
 import { imageMlp } from './families/image-mlp.ts';
+import { quadratic } from './families/quadratic.ts';
+import { softmaxRegression } from './families/softmax-regression.ts';
 import type { Task } from './task.ts';
 
 /** Families of tasks by name. */
 export const TASK_FAMILIES: ReadonlyMap<string, TaskFamily> = new Map(
-  [imageMlp].map((family) => [family.name, family]),
+  [quadratic, softmaxRegression, imageMlp, imageAutoencoder].map((family) => [family.name, family]),
 );
 
 /**

@@ -1,4 +1,3 @@
-/* oxlint-disable typescript/no-non-null-assertion -- typed-array reads in bounded loops */
 import { exactExp, exactLog } from './elementary.ts';
 import { DRAW_DOMAIN, type Key } from './key.ts';
 import { normalOfWord, truncatedNormalOfWord } from './normal-quantile.ts';

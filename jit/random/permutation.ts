@@ -1,4 +1,3 @@
-/* oxlint-disable typescript/no-non-null-assertion -- typed-array reads in bounded loops */
 import { type Key, PERMUTATION_DOMAIN } from './key.ts';
 import { philox } from './philox.ts';
 

@@ -1,5 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { size } from '../../jit/trace/size.ts';
 import type { Group } from '../../jit/trace/structure.ts';
 import type { NoiseSpec, ParamSpec, ParamSpecs, Role, Tensors } from '../../lopt/optimizer.ts';
 import { type Activation, activate } from './activations.ts';
@@ -55,9 +56,9 @@ export function denseNoise(specs: ParamSpecs): Group<NoiseSpec> {
 /** Traced: initial parameters from the noise that `denseNoise` asks for. */
 export function initDense(specs: ParamSpecs, noise: Tensors): Tensors {
   return new Map(
-    [...specs.values()].map(({ path, shape, fanIn = 1 }) => {
+    [...specs.values()].map(({ path, shape }) => {
       const drawn = noise.get(path);
-      if (drawn !== undefined) return [path, tf.mul(drawn, 1 / Math.sqrt(fanIn))];
+      if (drawn !== undefined) return [path, tf.div(drawn, tf.sqrt(size(drawn, [0])))];
       return [path, path.endsWith('/scale') ? tf.ones([...shape]) : tf.zeros([...shape])];
     }),
   );

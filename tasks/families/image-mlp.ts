@@ -1,11 +1,12 @@
-import { logUniformInteger, words } from '../../jit/random/draws.ts';
-import { type Key, fold } from '../../jit/random/key.ts';
+import { logUniformInteger } from '../../jit/random/draws.ts';
+import { fold } from '../../jit/random/key.ts';
 import { choiceOption, integerOption, listOption, readOptions } from '../../lopt/options.ts';
 import { ACTIVATIONS } from './activations.ts';
 import { type DenseShape, applyDense, denseNoise, denseSpecs, initDense, param } from './dense.ts';
 import type { TaskFamily } from './family.ts';
 import { IMAGE_OPTIONS, findDataSet, flatImages, imageTaskData } from './image-data.ts';
 import { boundedLoss, crossEntropy } from './losses.ts';
+import { pick } from './pick.ts';
 
 const OPTIONS = {
   ...IMAGE_OPTIONS,
@@ -76,11 +77,3 @@ export const imageMlp: TaskFamily = {
     };
   },
 };
-
-/** One of a list's items, each equally likely. */
-export function pick<T>(key: Key, items: readonly [T, ...T[]] | readonly T[]): T {
-  const [word = 0] = words(key, 1);
-  const item = items[Math.floor((word / 2 ** 32) * items.length)];
-  if (item === undefined) throw new RangeError('Cannot pick an item: expected a list of at least one but got none');
-  return item;
-}
