@@ -1,4 +1,5 @@
 import type { Graph } from '../graph/graph.ts';
+import { batch } from '../transform/batch.ts';
 import type { CompileOptions } from './engine.ts';
 
 /**
@@ -17,5 +18,5 @@ export function batched(graph: Graph, { particles, mapped }: CompileOptions): Gr
     return graph;
   }
   if (!Number.isInteger(particles) || particles < 1) refuse('a whole number of particles from 1', String(particles));
-  throw new Error('not yet');
+  return batch(graph, { particles, mapped: mapped ?? new Set() });
 }

@@ -59,7 +59,7 @@ function silence(): void {
  * Loads the package of a device, which registers a TensorFlow.js backend, and starts that. Leaves active what was active.
  * @throws Error that says what to install.
  */
-export async function startBackend(device: EagerDevice, threads: number): Promise<string> {
+export async function startBackend(device: EagerDevice, threads: number): Promise<{ name: string; version: string }> {
   const backend = BACKENDS[device];
   silence();
   const before = activeBackend();
@@ -69,18 +69,25 @@ export async function startBackend(device: EagerDevice, threads: number): Promis
     if (device === 'wasm') setWasmThreads(module, threads);
     if (!(await tf.setBackend(backend.name))) throw new Error(`TensorFlow.js can't start its ${backend.name} backend`);
     await tf.ready();
+    return { name: backend.name, version: versionOf(tf.backend()) };
   } catch (cause) {
-    refuse(device, cause);
+    return refuse(device, cause);
   } finally {
     if (before !== undefined && tf.findBackend(before) !== null) await tf.setBackend(before);
   }
-  return backend.name;
 }
 
 /** The backend that is active, if one is: asking for it must not start one. */
 function activeBackend(): string | undefined {
   const { backendName } = tf.engine();
   return backendName === undefined || backendName === null ? undefined : backendName;
+}
+
+/** TensorFlow.js's version, and that of the library under it where there is one: `4.22.0, TensorFlow 2.15.1`. */
+function versionOf(backend: object): string {
+  const binding: unknown = 'binding' in backend ? backend.binding : undefined;
+  if (typeof binding !== 'object' || binding === null || !('TF_Version' in binding)) return tf.version_core;
+  return `${tf.version_core}, TensorFlow ${String(binding.TF_Version)}`;
 }
 
 function setWasmThreads(module: unknown, threads: number): void {

@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Graph, type HostArray, sameType, typeText, type ValueType } from '../../graph/graph.ts';
+import { inlineCalls } from '../../transform/inline-calls.ts';
+import { simplify } from '../../transform/simplify.ts';
 import { batched } from '../batched.ts';
 import type { CompileOptions, Engine, EngineDescription, Executable, Handle } from '../engine.ts';
 import { checkHostArray, copied } from '../host-array.ts';
@@ -73,7 +75,8 @@ class EagerEngine implements Engine {
   }
 
   async compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
-    const program = batched(graph, options);
+    // A call of many members is a few operators on stacked tensors: here every operator costs a call of its own.
+    const program = simplify(inlineCalls(batched(graph, options)));
     const refuse = (expected: string, got: string): never => {
       throw new RangeError(`Cannot run ${program.name}: expected ${expected} but got ${got}`);
     };
@@ -126,11 +129,8 @@ export async function createEagerEngine({ device = 'cpu', threads = 1 }: EagerEn
   if (!EAGER_DEVICES.includes(device))
     throw new RangeError(`Cannot start the eager engine: expected ${EAGER_DEVICES.join(', ')} but got ${device}`);
   const backend = await startBackend(device, checkThreads(threads));
-  return new EagerEngine(backend, {
-    name: 'eager',
-    device,
-    threads,
-    version: tf.version_core,
-    instructionSet: '',
-  });
+  // JavaScript and WebAssembly compute alike on all processors; TensorFlow's library has kernels for each.
+  const isNative = device === 'tfjs-node' || device === 'tfjs-node-gpu';
+  const instructionSet = isNative ? (await import('../onnx/loader.ts')).instructionSet() : '';
+  return new EagerEngine(backend.name, { name: 'eager', device, threads, version: backend.version, instructionSet });
 }
