@@ -66,7 +66,7 @@ async function loadShipped({ name, options }: Reference): Promise<LoadedOptimize
   const { readZoo } = await import('./files/zoo.ts');
   const bytes = await readZoo(name);
   if (bytes === undefined) throw new RangeError(`Cannot load ${name}: it does not ship`);
-  return loadCheckpoint(await decodeCheckpoint(bytes, { file: name }), { name, options });
+  return loadCheckpoint(await decodeCheckpoint(bytes, { file: name }), { name, file: name, options });
 }
 
 async function loadPath(path: string, shipped: readonly string[]): Promise<LoadedOptimizer> {
@@ -86,7 +86,7 @@ async function loadPath(path: string, shipped: readonly string[]): Promise<Loade
   const isRun = kind === 'directory' || (at > 0 && (await fileKind(path.slice(0, at))) === 'directory');
   if (!isRun) return unknown();
   const { checkpoint } = await readRunCheckpoint(path);
-  return loadCheckpoint(checkpoint, { name: path, options: {} });
+  return loadCheckpoint(checkpoint, { name: path, file: path });
 }
 
 /** `name` is what the optimizer is called; by default what the file says. */
@@ -97,7 +97,7 @@ async function loadBytes(
   // A safetensors header is a JSON object, eight bytes into the file; an ONNX model starts with its version's field.
   if (bytes[8] === 0x7b) {
     const checkpoint = await decodeCheckpoint(bytes, { file });
-    return loadCheckpoint(checkpoint, { name: name ?? checkpoint.optimizer.name, options: {} });
+    return loadCheckpoint(checkpoint, { name: name ?? checkpoint.optimizer.name, file });
   }
   const { optimizer, theta, specs, provenance } = await readExported(bytes, { file });
   return loaded({
@@ -111,12 +111,15 @@ async function loadBytes(
 }
 
 /** `options` are changes to the options that the checkpoint has, such as another learning rate. */
-function loadCheckpoint(checkpoint: Checkpoint, { name, options }: Reference): LoadedOptimizer {
+function loadCheckpoint(
+  checkpoint: Checkpoint,
+  { name, file, options = {} }: Partial<Reference> & { readonly name: string; readonly file: string },
+): LoadedOptimizer {
   const theta = thetaOf(checkpoint);
   const identity = { name: checkpoint.optimizer.name, options: { ...checkpoint.optimizer.options, ...options } };
   return loaded({
     name,
-    file: name,
+    file,
     theta,
     provenance: provenanceOf(checkpoint),
     build: () => rebuildOptimizer(identity, theta),
