@@ -56,7 +56,7 @@ export interface EvaluateOptions {
   readonly configuration?: EvaluationResult['configuration'];
   /** Stops the evaluation between windows. */
   readonly signal?: AbortSignal;
-  /** Called now and then with the inner steps done so far, over everything (grid extensions and longer runs add to the total as they come). */
+  /** Called now and then with the inner steps done of those expected; grid extensions and longer runs come on top and don't count. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number; readonly what: string }) => void;
 }
 
@@ -173,14 +173,14 @@ async function evaluateContestant(
     mappedValues: new Set(),
   });
   try {
-    const train = (horizon: number): Promise<TrainingCurves> =>
-      trainSeeds(unroll, { values, horizon, run, seeds, onWindow: progress.counter(what) });
-    const curves = await train(run.horizon);
+    const train = (horizon: number, share: number): Promise<TrainingCurves> =>
+      trainSeeds(unroll, { values, horizon, run, seeds, onWindow: progress.counter(what, share) });
+    const curves = await train(run.horizon, 1);
     const entry = withSteps(entryOf(contestant, { curves, tuned, run }), { curves, target });
     // The reference has no target yet, and needs no second run.
     if (Number.isNaN(target) || entry.stepsToReference !== null) return { entry, curves };
     const horizon = Math.ceil((IN_TIME * run.horizon) / run.windowLength) * run.windowLength;
-    const longer = await train(horizon);
+    const longer = await train(horizon, 0);
     const reached = withSteps(entryOf(contestant, { curves: longer, tuned, run }), { curves: longer, target });
     const { stepsToReference, diverged } = reached;
     return { entry: { ...entry, longer: { horizon, stepsToReference, diverged } }, curves };
@@ -308,11 +308,10 @@ function progressOf({ tasks, contestants, signal, onProgress }: EvaluateOptions)
     counter: (what, share = 1) => {
       let before = 0;
       return async (step) => {
-        // A run that begins again (an extension of the grid, a longer run) counts from its own start.
-        done += (step > before ? step - before : step) * share;
+        done += (step - before) * share;
         before = step;
         signal?.throwIfAborted();
-        onProgress?.({ done: Math.round(done), total: Math.ceil(Math.max(expected, done)), what });
+        onProgress?.({ done: Math.round(done), total: expected, what });
         if (performance.now() - breathedMs < BREATH_MS) return;
         // Engines may block: without a turn of the event loop no signal is ever seen.
         await new Promise((resolve) => setTimeout(resolve, 0));

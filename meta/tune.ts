@@ -57,7 +57,7 @@ export interface TuneOptions {
   readonly batches: readonly EvaluationBatch[];
   /** Rates to begin with, ascending. Default: LEARNING_RATES. */
   readonly learningRates?: readonly number[];
-  /** Makes a callback for a group that is a share of the grid; the callback gets the steps done. */
+  /** Makes a callback for a group that is this share of the work expected (extensions of the grid aren't); it gets the steps done. */
   readonly onWindow?: (share: number) => (step: number) => Promise<void>;
 }
 
@@ -73,11 +73,13 @@ export interface Tuned {
  */
 export async function tuneLearningRate(options: TuneOptions): Promise<Tuned> {
   const { learningRates = LEARNING_RATES } = options;
-  let grid = await runGrid(options, members(learningRates));
+  let grid = await runGrid(options, { grid: members(learningRates), isExtension: false });
   for (let extension = 0; extension < MOST_EXTENSIONS; extension++) {
     const more = extensionOf(grid);
     if (more.length === 0) break;
-    grid = [...grid, ...(await runGrid(options, members(more)))].toSorted(byScheduleAndRate);
+    grid = [...grid, ...(await runGrid(options, { grid: members(more), isExtension: true }))].toSorted(
+      byScheduleAndRate,
+    );
   }
   return { best: bestOf(grid), grid };
 }
@@ -110,10 +112,14 @@ interface GridParticle {
 }
 
 /** Trains every member under every tuning seed, as batches of one program. */
-async function runGrid(options: TuneOptions, grid: readonly Member[]): Promise<GridPoint[]> {
+async function runGrid(
+  options: TuneOptions,
+  { grid, isExtension }: { readonly grid: readonly Member[]; readonly isExtension: boolean },
+): Promise<GridPoint[]> {
   const { engine, task, optimizer, horizon, windowLength, seedKeys, batches, onWindow } = options;
   const names = lrValues(optimizer);
   const particles = grid.flatMap((member) => seedKeys.map((_, seed): GridParticle => ({ member, seed })));
+  const groups = groupsOf(particles);
   const unroll = await createUnroll({
     engine,
     task,
@@ -141,12 +147,12 @@ async function runGrid(options: TuneOptions, grid: readonly Member[]): Promise<G
       horizon,
       batches,
       measure: 'end',
-      ...(onWindow && { onWindow: onWindow(group.length / particles.length) }),
+      ...(onWindow && { onWindow: onWindow(isExtension ? 0 : 1 / groups.length) }),
     });
     return losses.map((curve) => curve.at(-1) ?? Number.NaN);
   };
   try {
-    const finals = (await Promise.all(groupsOf(particles).map(train))).flat();
+    const finals = (await Promise.all(groups.map(train))).flat();
     return grid.map(({ lr, schedule }, index) => {
       const loss = mean(finals.slice(index * seedKeys.length, (index + 1) * seedKeys.length));
       return { lr, schedule, loss: Number.isFinite(loss) ? loss : Number.POSITIVE_INFINITY };

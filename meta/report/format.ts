@@ -17,6 +17,12 @@ export function intervalText({ mean, interval, count }: MeanInterval): string {
   return `${numberText(mean)} [${numberText(interval.low)}, ${numberText(interval.high)}]`;
 }
 
+/** Mean accuracy in percent; a dash where the task has none. */
+export function accuracyText({ accuracy }: EvaluationEntry): string {
+  if (accuracy === null) return '–';
+  return accuracy.count === 0 ? 'diverged' : `${(accuracy.mean * 100).toFixed(1)} %`;
+}
+
 /** Learning rate and schedule that tuning chose. */
 export function tunedText({ tuned }: EvaluationEntry): string {
   return tuned === null ? 'not tuned' : `lr ${numberText(tuned.lr)} ${tuned.schedule}`;

@@ -10,7 +10,7 @@ import {
 } from '../evaluation-result.ts';
 import { meanInterval } from '../statistics.ts';
 import { chartSvg, escapeXml, type ChartCurve } from './chart.ts';
-import { intervalText, numberText, reachedText, rowFacts, rowTitle, tunedText } from './format.ts';
+import { accuracyText, intervalText, numberText, reachedText, rowFacts, rowTitle, tunedText } from './format.ts';
 import { STYLE } from './style.ts';
 
 /**
@@ -166,8 +166,8 @@ function entriesTable({ entries }: EvaluationRow): string {
       entry.optimizer,
       tunedText(entry),
       intervalText(entry.final),
-      intervalText(entry.best),
-      entry.accuracy === null ? '–' : intervalText(entry.accuracy),
+      numberText(entry.best.count === 0 ? Number.NaN : entry.best.mean),
+      accuracyText(entry),
       reachedText(entry),
       numberText(entry.msPerStep),
       numberText(entry.msToReference),

@@ -1,5 +1,5 @@
 import { IN_TIME, type EvaluationResult, type Standing } from '../evaluation-result.ts';
-import { intervalText, numberText, reachedText, rowFacts, rowTitle, tunedText } from './format.ts';
+import { accuracyText, intervalText, numberText, reachedText, rowFacts, rowTitle, tunedText } from './format.ts';
 
 /** An evaluation as text for the terminal: a table a row, then the standings. */
 export function evaluationText(result: EvaluationResult): string {
@@ -14,7 +14,7 @@ export function evaluationText(result: EvaluationResult): string {
           tunedText(entry),
           intervalText(entry.final),
           numberText(entry.best.count === 0 ? Number.NaN : entry.best.mean),
-          entry.accuracy === null ? '–' : numberText(entry.accuracy.mean),
+          accuracyText(entry),
           reachedText(entry),
           numberText(entry.msPerStep),
           entry.diverged === 0 ? '0' : `${entry.diverged} of ${entry.losses.length}`,

@@ -5,8 +5,6 @@ import type { CommandContext } from './command.ts';
 export interface ProgressUpdate {
   /** Steps done of `total`. */
   readonly step: number;
-  /** The whole, where it has grown since the start. */
-  readonly total?: number;
   /** Values to show beside it, such as `meta-loss 1.234`. */
   readonly detail?: string;
 }
@@ -27,8 +25,9 @@ export interface ProgressOptions {
   readonly start?: number;
 }
 
-// At most one line for each of these shares of the whole: a log stays readable however long the run.
+// At most one line for each of these shares of the whole, and one a second: a log stays readable however long or fast the run.
 const LINES = 50;
+const LINE_MS = 1000;
 
 /**
  * Progress on stderr: steps a second, what the command adds (the meta-loss) and the time left. Where stderr is no terminal, or a
@@ -39,14 +38,17 @@ export function createProgress(options: ProgressOptions, { stderr, environment }
   return plain ? lineProgress(options, stderr) : barProgress(options, stderr);
 }
 
-function lineProgress({ unit, total: given, start = 0 }: ProgressOptions, stderr: CommandContext['stderr']): Progress {
+function lineProgress({ unit, total, start = 0 }: ProgressOptions, stderr: CommandContext['stderr']): Progress {
   const speed = speedometer({ unit, start });
   let shown = -1;
+  let shownMs = Number.NEGATIVE_INFINITY;
   return {
-    update({ step, total = given, detail }) {
+    update({ step, detail }) {
       const share = total === 0 ? LINES : Math.floor((step / total) * LINES);
-      if (share === shown && step !== total) return;
+      const now = performance.now();
+      if (share === shown || (step !== total && now - shownMs < LINE_MS)) return;
       shown = share;
+      shownMs = now;
       stderr.write(`${[`${step}/${total} ${unit}`, ...speed(step, total), ...(detail ? [detail] : [])].join(', ')}\n`);
     },
     note: (text) => void stderr.write(`${text}\n`),
@@ -54,7 +56,7 @@ function lineProgress({ unit, total: given, start = 0 }: ProgressOptions, stderr
   };
 }
 
-function barProgress({ unit, total: given, start = 0 }: ProgressOptions, stderr: CommandContext['stderr']): Progress {
+function barProgress({ unit, total, start = 0 }: ProgressOptions, stderr: CommandContext['stderr']): Progress {
   const speed = speedometer({ unit, start });
   const bar = new cliProgress.SingleBar({
     format: `{bar} {value}/{total} ${unit}{rest}`,
@@ -68,10 +70,9 @@ function barProgress({ unit, total: given, start = 0 }: ProgressOptions, stderr:
     gracefulExit: false,
     clearOnComplete: false,
   });
-  bar.start(given, start, { rest: '' });
+  bar.start(total, start, { rest: '' });
   return {
-    update({ step, total = given, detail }) {
-      bar.setTotal(total);
+    update({ step, detail }) {
       bar.update(step, {
         rest: [...speed(step, total), ...(detail ? [detail] : [])].map((part) => ` · ${part}`).join(''),
       });

@@ -88,7 +88,7 @@ export const evaluate = defineCommand({
         signal: context.signal,
         onProgress: ({ done, total, what }) => {
           progress ??= createProgress({ unit: 'steps', total }, context);
-          progress.update({ step: done, total, detail: what });
+          progress.update({ step: done, detail: what });
         },
       });
       progress?.stop();

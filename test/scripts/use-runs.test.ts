@@ -50,7 +50,17 @@ interface Result {
 describe('lopt evaluate', () => {
   test('prints JSON only, writes a page, and says what was seen and what diverged', async () => {
     const wild = 'sgd{"lr":1e30}';
-    const argv = ['evaluate', '0x10', wild, '--tasks', 'softmax-regression', ...QUICK, '--json', '--out', 'report 1%#'];
+    const argv = [
+      'evaluate',
+      '0x10',
+      wild,
+      '--tasks',
+      'image-mlp{"hidden":[4]}',
+      ...QUICK,
+      '--json',
+      '--out',
+      'report 1%#',
+    ];
     const { code, stdout, stderr } = await runLopt(argv, { cwd: directory });
     expect(code).toBe(0);
     expect(stderr).not.toContain('\r');
@@ -254,7 +264,7 @@ describe('lopt conform', () => {
     const strict = await runLopt(['conform', 'other.json', golden], { cwd });
     expect(strict.code).toBe(1);
     expect(strict.stderr).toMatch(
-      /^lopt: other\.json: Cannot replay a golden: .* \(--known-only skips such files\)\n$/,
+      /^lopt: other\.json: Cannot read a golden trajectory: .* \(--known-only skips such files\)\n$/,
     );
     const lenient = await runLopt(['conform', 'other.json', golden, '--known-only'], { cwd });
     expect(lenient.stdout).toContain('1 of 1 conform, 1 skipped');
