@@ -100,7 +100,12 @@ export class TfjsOptimizer extends tf.Optimizer {
   /** As in TensorFlow.js. @throws TypeError for a variable that isn't float32. */
   override computeGradients(f: () => Scalar, varList?: Variable[]): { value: Scalar; grads: NamedTensorMap } {
     for (const variable of varList ?? []) this.#checkDtype(variable);
-    return super.computeGradients(f, varList);
+    try {
+      return super.computeGradients(f, varList);
+    } catch (error) {
+      disposeTape();
+      throw error;
+    }
   }
 
   /**
@@ -345,6 +350,17 @@ export class TfjsOptimizer extends tf.Optimizer {
     this.#saved = [];
     this.#shared = new Map();
   }
+}
+
+/**
+ * Disposes of what TensorFlow.js kept for a backward pass that never came, because the loss threw: it forgets these tensors without
+ * disposing of them. One boundary: the engine's state is public and typed, but undocumented.
+ */
+function disposeTape(): void {
+  const { state } = tf.engine();
+  if (state.gradientDepth > 0) return;
+  for (const { saved } of state.activeTape ?? []) for (const tensor of saved ?? []) tensor?.dispose();
+  state.activeTape = [];
 }
 
 /** Copies that outlive the tidy (the data itself is shared until one changes). */
