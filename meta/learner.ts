@@ -7,6 +7,7 @@ import { createLearned, createOptimizer } from '../lopt/registry.ts';
 import { type ScheduleOptions, evaluateSchedule } from '../lopt/schedules.ts';
 import { reparameterise } from '../tasks/augmentation/reparameterise.ts';
 import type { DataSet } from '../tasks/data-sets/data-set.ts';
+import { resolveDataSets } from '../tasks/data-sets/resolve.ts';
 import { createTask } from '../tasks/registry.ts';
 import type { Task } from '../tasks/task.ts';
 import type { RunConfig, TaskConfig } from './config.ts';
@@ -31,6 +32,10 @@ export interface LearnerPlan {
   readonly outer: Optimizer;
   /** The data that each task learns from, to be recognised when the run is resumed. */
   readonly data: readonly DataRecord[];
+  /** Data sets that the config names and that aren't given, and what takes their place. */
+  readonly replacedData: Readonly<Record<string, string>>;
+  /** What the log should say of that. */
+  readonly messages: readonly string[];
 }
 
 /** Data of one task. */
@@ -64,9 +69,11 @@ export async function planLearner(
 ): Promise<LearnerPlan> {
   const learned = createLearned(config.optimizer.name, config.optimizer.options);
   const outer = createOptimizer(config.outer.optimizer.name, config.outer.optimizer.options);
+  const named = config.tasks.map(({ options }) => options['data']).filter((name) => typeof name === 'string');
+  const { uses, messages } = resolveDataSets(named, dataSets);
   const tasks = new Map<string, Task>();
   for (const entry of config.tasks) {
-    const task = makeTask(entry, dataSets);
+    const task = makeTask(entry, { dataSets, uses });
     const plain = task.data === undefined ? entry.name : `${entry.name} on ${task.data.dataSet}`;
     let name = plain;
     for (let copy = 2; tasks.has(name); copy += 1) name = `${plain} #${copy}`;
@@ -74,11 +81,17 @@ export async function planLearner(
   }
   const data: DataRecord[] = [];
   for (const [task, { data: own }] of tasks) if (own !== undefined) data.push(await recordData(task, own));
-  return { learned, tasks, outer, data };
+  const replacedData = Object.fromEntries([...uses].filter(([asked, used]) => asked !== used));
+  return { learned, tasks, outer, data, replacedData, messages };
 }
 
-function makeTask({ name, options, reparameterise: scales }: TaskConfig, dataSets: ReadonlyMap<string, DataSet>): Task {
-  const task = createTask(name, options, { dataSets });
+function makeTask(
+  { name, options, reparameterise: scales }: TaskConfig,
+  { dataSets, uses }: { dataSets: ReadonlyMap<string, DataSet>; uses: ReadonlyMap<string, string> },
+): Task {
+  const { data } = options;
+  const used = typeof data === 'string' ? { ...options, data: uses.get(data) ?? data } : options;
+  const task = createTask(name, used, { dataSets });
   return scales === null ? task : reparameterise(task, scales);
 }
 

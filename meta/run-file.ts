@@ -75,10 +75,10 @@ export function engineDifference(recorded: EngineDescription, present: EngineDes
 
 /** How the data of a run differs from what it was made with, in words; undefined where it is the same. */
 export function dataDifference(recorded: readonly DataRecord[], present: readonly DataRecord[]): string | undefined {
-  const differing = recorded.find(({ task, sha256 }) => present.find((own) => own.task === task)?.sha256 !== sha256);
-  if (differing === undefined) return undefined;
-  const { task, dataSet, rows } = differing;
-  const own = present.find((other) => other.task === task);
-  const now = own === undefined ? 'there is none' : `it is ${own.dataSet} (${own.rows} examples) with other content`;
-  return `for ${task} that was ${dataSet} (${rows} examples) and ${now}`;
+  const index = recorded.findIndex(({ sha256 }, at) => present[at]?.sha256 !== sha256);
+  const [then, now] = [recorded[index], present[index]];
+  if (then === undefined) return undefined;
+  const words = (data: DataRecord): string =>
+    `${data.dataSet} (${data.rows} examples, sha256 ${data.sha256.slice(0, 8)})`;
+  return `task ${index + 1} had ${words(then)} then and has ${now === undefined ? 'none' : words(now)} now`;
 }

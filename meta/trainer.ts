@@ -63,15 +63,11 @@ export interface TrainerResult {
 /**
  * Starts a run in a new directory; config.json is the first file in it.
  * @param options.overrides what was changed of the recipe, as given, for the record.
- * @param options.replacedData data sets that the recipe named and that weren't given, and what stands in for them, for the record.
  * @throws TypeError or RangeError when the config names what there isn't; CheckpointError when the directory can't be used.
  */
 export async function startRun(
   config: RunConfig,
-  options: TrainerOptions & {
-    readonly overrides?: readonly string[];
-    readonly replacedData?: Readonly<Record<string, string>>;
-  },
+  options: TrainerOptions & { readonly overrides?: readonly string[] },
 ): Promise<TrainerResult> {
   const plan = await planLearner(config, options);
   const engine = await options.makeEngine(config.engine);
@@ -79,8 +75,9 @@ export async function startRun(
     const paths = await createRunDirectory(options.directory);
     const lock = lockRun(options.directory, tell(options));
     try {
-      const { overrides = [], replacedData = {} } = options;
-      const run = { config, overrides, replacedData, data: plan.data, engine: engine.description, changes: [] };
+      const { overrides = [] } = options;
+      const { data, replacedData } = plan;
+      const run = { config, overrides, replacedData, data, engine: engine.description, changes: [] };
       await writeFileAtomically(paths.config, writeRunFile(run));
       return await train({ options, paths, run, plan, engine });
     } finally {
@@ -118,7 +115,7 @@ export async function resumeRun(
     const difference = dataDifference(longer.data, plan.data);
     if (difference !== undefined)
       throw new RangeError(
-        `Cannot resume ${directory}: expected the data that it was run with but ${difference}. Give the same with --data NAME=DIR`,
+        `Cannot resume ${directory}: expected the data that it was run with but ${difference}; give the same data with --data NAME=DIR`,
       );
     const engine = await options.makeEngine({ ...longer.config.engine, threads: found.engine.threads });
     try {
@@ -190,6 +187,7 @@ async function train(training: Training): Promise<TrainerResult> {
   const { config } = run;
   const { log } = tell(options);
   describe(run, log);
+  plan.messages.forEach(log);
   const saved = await loadNewest(options.directory);
   if (saved !== undefined && saved.step >= config.steps) {
     log(`all ${config.steps} outer steps are done`);
@@ -208,11 +206,9 @@ async function train(training: Training): Promise<TrainerResult> {
   }
 }
 
-function describe({ engine, replacedData, changes }: Training['run'], log: (text: string) => void): void {
+function describe({ engine, changes }: Training['run'], log: (text: string) => void): void {
   const { name, version, device, threads, instructionSet } = engine;
   log(`engine ${name} ${version} on ${device}, ${threads} thread${threads === 1 ? '' : 's'}, ${instructionSet}`);
-  for (const [asked, used] of Object.entries(replacedData))
-    log(`data set ${asked} was not given: ${used} takes its place`);
   for (const { step, what } of changes) log(`after step ${step}: ${what}`);
 }
 

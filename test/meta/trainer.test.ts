@@ -244,9 +244,10 @@ describe('resuming', () => {
     const file = join(own.directory, 'config.json');
     const text = await readFile(file, 'utf8');
     await writeFile(file, text.replace(/"sha256": "[0-9a-f]{8}/, '"sha256": "00000000'));
+    const sha = /"sha256": "([0-9a-f]{8})/.exec(text)?.[1];
     await expect(resumeRun(own)).rejects.toThrow(
       new RangeError(
-        `Cannot resume ${own.directory}: expected the data that it was run with but for image-mlp on digits that was digits (1797 examples) and it is digits (1797 examples) with other content. Give the same with --data NAME=DIR`,
+        `Cannot resume ${own.directory}: expected the data that it was run with but task 1 had digits (1797 examples, sha256 00000000) then and has digits (1797 examples, sha256 ${sha}) now; give the same data with --data NAME=DIR`,
       ),
     );
   });
@@ -272,6 +273,19 @@ describe('resuming', () => {
 });
 
 describe('starting', () => {
+  it('puts another data set in the place of one that is not given, in log and record', async () => {
+    const logs: string[] = [];
+    const own = options({ onEvent: (event) => event.kind === 'log' && logs.push(event.text) });
+    const [task] = CONFIG.tasks;
+    if (task === undefined) throw new Error('a task');
+    const tasks = [{ ...task, options: { ...task.options, data: 'mnist' } }];
+    await startRun({ ...CONFIG, steps: 1, tasks }, own);
+    expect(logs).toContain("data set mnist isn't given: digits takes its place (--data mnist=DIR gives it)");
+    const run = await readRun(own.directory);
+    expect(run.replacedData).toEqual({ mnist: 'digits' });
+    expect(run.config.tasks[0]?.options['data']).toBe('mnist');
+  });
+
   it('of 0 steps writes a checkpoint that can be loaded', async () => {
     const own = options();
     expect(await startRun({ ...CONFIG, steps: 0 }, own)).toEqual({
