@@ -37,7 +37,8 @@ export function firstLayer(
     const rows = tf.reshape(features, [features.shape[0] ?? 1, -1]);
     const scaled = epsilon === undefined ? kernel : tf.mul(kernel, rmsScale(rows, { axes: [1], epsilon }));
     const product = tf.matMul(scaled, rows, true);
-    const outputs = index === 0 ? tf.add(product, tf.expandDims(bias, 1)) : product;
+    // The last block is the smallest where there are several: the bias costs least there.
+    const outputs = index === blocks.length - 1 ? tf.add(product, tf.expandDims(bias, 1)) : product;
     return tf.reshape(outputs, [kernel.shape[1] ?? 1, ...features.shape.slice(1)]);
   });
   return parts.reduce((sum, part) => tf.add(sum, part));
