@@ -1,35 +1,20 @@
 import { type Attributes, type Op, type ValueType, allocate, sameShape, sizeOf } from '../../graph/graph.ts';
 import { broadcastShapes } from '../../graph/type-rules.ts';
-import { type OperandLayout, contractLayout } from '../contract-layout.ts';
+import { contract } from './contract-rule.ts';
 import type { Emitted, Emitter } from './emitter.ts';
 import { BINARY, UNARY, compare } from './functions.ts';
+import { gather, scatterAdd } from './gather-rules.ts';
+import { type Context, at, extentsOf, range, whole } from './rule-context.ts';
 
 /** Primitives that hold bodies: emit.ts emits these. */
 export type BodyOp = 'call' | 'customGradient' | 'cond' | 'scan';
 export type PlainOp = Exclude<Op, BodyOp>;
 
-interface Context {
-  readonly e: Emitter;
-  readonly inputs: readonly Emitted[];
-  readonly output: ValueType;
-}
-
 /** Emits a primitive. */
 export type OnnxRule<O extends PlainOp> = (attrs: Attributes[O], context: Context) => Emitted;
 
-const at = (inputs: readonly Emitted[], index: number): Emitted => inputs[index] as Emitted;
-const range = (from: number, to: number): number[] =>
-  Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
-const extentsOf = (shape: readonly number[], axes: readonly number[]): number[] =>
-  axes.map((axis) => shape[axis] as number);
-
 /** The smallest int64: a slice of negative stride that ends here takes all elements down to the first. */
 const BEFORE_FIRST = Number.MIN_SAFE_INTEGER;
-
-/** A value whose tensor has the value's own shape. */
-function whole(name: string, type: ValueType): Emitted {
-  return { name, shape: type.shape, type };
-}
 
 /** A value from operands that broadcast: its tensor is as small as theirs allow. */
 function elementwise({ inputs, output }: Context, emit: (names: readonly string[]) => string): Emitted {
@@ -82,111 +67,6 @@ function reduce({ fn, axes, keepDims }: Attributes['reduce'], { e, inputs, outpu
   const clipped = e.op('Clip', [x, e.scalar(-1), e.scalar(1)]);
   const probe = e.op('Mul', [reduceOp(e, 'ReduceSum', { x: clipped, axes, keepDims }), e.scalar(0)]);
   return whole(e.op('Add', [reduced, probe]), output);
-}
-
-/** An operand as a matrix, or a batch of them with one batch axis. */
-function matrix(e: Emitter, operand: Emitted, { perm, matrix }: OperandLayout): string {
-  const ordered = perm === undefined ? e.full(operand) : e.transpose(e.full(operand), perm);
-  const shape = perm === undefined ? operand.type.shape : extentsOf(operand.type.shape, perm);
-  const wanted = matrix[0] === 1 ? matrix.slice(1) : matrix;
-  return sameShape(shape, wanted) ? ordered : e.reshape(ordered, wanted);
-}
-
-function contract(attrs: Attributes['contract'], { e, inputs, output }: Context): Emitted {
-  const [a, b] = [at(inputs, 0), at(inputs, 1)];
-  const { left, right, batch, rows, inner, columns } = contractLayout(attrs, [a.type, b.type]);
-  const shaped = (name: string, shape: readonly number[]): Emitted =>
-    whole(sameShape(shape, output.shape) ? name : e.reshape(name, output.shape), output);
-  // A product of numpy's matmul as it stands: [..., rows, inner] x [inner, columns], or with equal batch axes on both sides.
-  const isPlain =
-    attrs.leftContract.length === 1 &&
-    left.perm === undefined &&
-    right.perm === undefined &&
-    !left.transposed &&
-    !right.transposed;
-  const sharedRight = isPlain && attrs.leftBatch.length === 0 && b.type.shape.length <= 2;
-  const bothBatched =
-    isPlain &&
-    a.type.shape.length === attrs.leftBatch.length + 2 &&
-    b.type.shape.length === attrs.rightBatch.length + 2;
-  if (sharedRight || bothBatched) return whole(e.op('MatMul', [e.full(a), e.full(b)]), output);
-  const [x, y] = [matrix(e, a, left), matrix(e, b, right)];
-  const flat = batch === 1 ? [rows, columns] : [batch, rows, columns];
-  if (inner === 1) {
-    // An outer product; the operands' matrices are a column and a row, whichever way round they lie.
-    const column = left.transposed ? e.reshape(x, batch === 1 ? [rows, 1] : [batch, rows, 1]) : x;
-    const row = right.transposed ? e.reshape(y, batch === 1 ? [1, columns] : [batch, 1, columns]) : y;
-    return shaped(e.op('Mul', [column, row]), flat);
-  }
-  if (batch === 1) {
-    if (!left.transposed && !right.transposed) return shaped(e.op('MatMul', [x, y]), flat);
-    const product = e.op('Gemm', [x, y], {
-      ...(left.transposed ? { transA: 1 } : {}),
-      ...(right.transposed ? { transB: 1 } : {}),
-    });
-    return shaped(product, flat);
-  }
-  // onnxruntime folds a transpose of the last two axes into the product.
-  const turned = (name: string, isTransposed: boolean): string => (isTransposed ? e.transpose(name, [0, 2, 1]) : name);
-  return shaped(e.op('MatMul', [turned(x, left.transposed), turned(y, right.transposed)]), flat);
-}
-
-/** Row numbers of a table `[batch * size, ...]` from indices `[batch, count]`. */
-function flatIndices(e: Emitter, indices: Emitted, { batches, size }: { batches: number; size: number }): string {
-  const starts = Int32Array.from({ length: batches }, (_, batch) => batch * size);
-  const count = sizeOf(indices.type.shape) / batches;
-  const rows = e.reshape(e.full(indices), [batches, count]);
-  if (batches === 1) return rows;
-  return e.op('Add', [rows, e.constant({ shape: [batches, 1], dtype: 'int32', data: starts })]);
-}
-
-function gather({ axis, batchDims }: Attributes['gather'], { e, inputs, output }: Context): Emitted {
-  const [x, indices] = [at(inputs, 0), at(inputs, 1)];
-  if (batchDims === 0) return whole(e.op('Gather', [e.full(x), e.full(indices)], { axis }), output);
-  // As rows of a table: [batch * size, outer * rest].
-  const shape = x.type.shape;
-  const [batch, outer, rest] = [range(0, batchDims), range(batchDims, axis), range(axis + 1, shape.length)];
-  const batches = sizeOf(extentsOf(shape, batch));
-  const size = shape[axis] as number;
-  const inner = extentsOf(shape, [...outer, ...rest]);
-  const table = e.reshape(e.transpose(e.full(x), [...batch, axis, ...outer, ...rest]), [batches * size, sizeOf(inner)]);
-  const rows = e.op('Gather', [table, flatIndices(e, indices, { batches, size })], { axis: 0 });
-  const picked = indices.type.shape.slice(batchDims);
-  const ordered = e.reshape(rows, [...extentsOf(shape, batch), ...picked, ...inner]);
-  const pickedAxes = range(batchDims, batchDims + picked.length);
-  const outerAxes = range(batchDims + picked.length, batchDims + picked.length + outer.length);
-  const back = e.transpose(ordered, [
-    ...batch,
-    ...outerAxes,
-    ...pickedAxes,
-    ...range(batchDims + picked.length + outer.length, output.shape.length),
-  ]);
-  return whole(back, output);
-}
-
-function scatterAdd({ axis, batchDims, size }: Attributes['scatterAdd'], { e, inputs, output }: Context): Emitted {
-  const [indices, updates] = [at(inputs, 0), at(inputs, 1)];
-  // As rows of a table: [batch * index, outer * rest] added into [batch * size, outer * rest].
-  const shape = updates.type.shape;
-  const picked = indices.type.shape.length - batchDims;
-  const batch = range(0, batchDims);
-  const outer = range(batchDims, axis);
-  const rest = range(axis + picked, shape.length);
-  const batches = sizeOf(extentsOf(shape, batch));
-  const inner = extentsOf(shape, [...outer, ...rest]);
-  const width = sizeOf(inner);
-  const count = sizeOf(indices.type.shape);
-  const front = e.transpose(e.full(updates), [...batch, ...range(axis, axis + picked), ...outer, ...rest]);
-  const rows = e.reshape(front, [count, width]);
-  const places = e.reshape(flatIndices(e, indices, { batches, size }), [count, 1]);
-  const table = e.op('Expand', [e.scalar(0, output.dtype), e.integers([batches * size, width])]);
-  const sum = e.op('ScatterND', [table, e.cast(places, 'int64'), rows], { reduction: 'add' });
-  const split = e.reshape(sum, [...extentsOf(shape, batch), size, ...inner]);
-  const end = batchDims + 1 + outer.length;
-  return whole(
-    e.transpose(split, [...batch, ...range(batchDims + 1, end), batchDims, ...range(end, output.shape.length)]),
-    output,
-  );
 }
 
 /** Shifts along an axis by `distance`, filling with ones: towards the end, or towards the start where `reverse`. */

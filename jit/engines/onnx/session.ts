@@ -11,12 +11,11 @@ export interface TypedValue extends ValueType {
   readonly data: TypedArray;
 }
 
-/** What has to be there for a provider to start. */
-const REQUIREMENTS = {
-  cpu: 'the onnxruntime-node build for this machine',
+/** What has to be there for a provider to start. (For the cpu, nothing: a session that fails is a fault of the program.) */
+const REQUIREMENTS: Partial<Record<OnnxDevice, string>> = {
   webgpu: 'a GPU that Dawn finds (Vulkan, Metal or D3D12)',
   cuda: "an NVIDIA driver, CUDA 12 and cuDNN 9 on the library path and the provider's libraries beside onnxruntime-node's",
-} satisfies Record<OnnxDevice, string>;
+};
 
 export interface SessionOptions {
   readonly runtime: OnnxRuntime;
@@ -56,10 +55,9 @@ export class OnnxSession {
       return new OnnxSession(session, options);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new Error(
-        `Cannot start onnxruntime on ${device}: expected ${REQUIREMENTS[device]} (docs/gpu.md) but got: ${reason}`,
-        { cause },
-      );
+      const required = REQUIREMENTS[device];
+      const expected = required === undefined ? 'a program that it accepts' : `${required} (docs/gpu.md)`;
+      throw new Error(`Cannot start onnxruntime on ${device}: expected ${expected} but got: ${reason}`, { cause });
     }
   }
 
