@@ -23,9 +23,9 @@ export interface Started {
   readonly params: Tensors;
   readonly dynamic: Tensors;
   /** The batch of a training index; empty where the task has no data. */
-  batch(index: number): Tensors;
+  readonly batch: (index: number) => Tensors;
   /** Loss and auxiliary scalars. */
-  measure(params: Tensors, index: number): Record<string, number>;
+  readonly measure: (params: Tensors, index: number) => Record<string, number>;
 }
 
 /** Starts a task with draws from a key. */
