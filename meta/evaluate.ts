@@ -90,7 +90,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     format: 'lopt-evaluation',
     formatVersion: 1,
     suite,
-    scoredOn: `means over ${batchCount} fixed batches of up to 256 examples of the test split, which neither training nor meta-training reads`,
+    scoredOn: `means over up to ${batchCount} fixed batches of 256 examples (all, where there are fewer) of the test split, which neither training nor meta-training reads`,
     seeds: Array.from({ length: seeds }, (_, seed) => seed),
     tuningSeeds: Array.from({ length: tuningSeeds }, (_, seed) => FIRST_TUNING_SEED + seed),
     intervalMethod: INTERVAL_METHOD,

@@ -131,16 +131,21 @@ function particleMean(
 /** Rows of one evaluation batch: large, so that few calls are needed, and no more than a small data set has. */
 const EVALUATION_ROWS = 256;
 
-/** Fixed batches of the test split, which meta-training never reads; a task without data is measured under fixed noise. */
+/**
+ * Fixed batches of the test split, which meta-training never reads: at most `count`, fewer where the split has fewer rows. A task without
+ * data is measured under fixed noise.
+ */
 export function evaluationBatches(
   task: Task,
   { key, count }: { readonly key: Key; readonly count: number },
 ): EvaluationBatch[] {
   const { data } = task;
-  return Array.from({ length: count }, (_, index): EvaluationBatch => {
+  const size = data?.size('test') ?? Number.POSITIVE_INFINITY;
+  const batchSize = Math.min(EVALUATION_ROWS, size);
+  const batches = Math.min(count, Math.floor(size / batchSize));
+  return Array.from({ length: batches }, (_, index): EvaluationBatch => {
     const noise = { key: fold(key, 'evaluation noise', index) };
     if (!data) return noise;
-    const batchSize = Math.min(EVALUATION_ROWS, data.size('test'));
     const rows = batchRows({ ...data, batchSize }, { split: 'test', key: fold(key, 'evaluation'), index });
     return { ...noise, rows };
   });
