@@ -2,16 +2,15 @@
 import { describe, expect, test } from 'vitest';
 import type { Engine, Executable } from '../../jit/engines/engine.ts';
 import type { HostArray } from '../../jit/graph/graph.ts';
-import { rootKey } from '../../jit/random/key.ts';
 import { flatten, groupOf } from '../../jit/trace/structure.ts';
 import { outputTypes, traceInit, traceUpdate } from '../../lopt/adapters/programs.ts';
 import { startOnEngine } from '../../lopt/conform/runs.ts';
 import { scalarArray } from '../../lopt/numeric.ts';
 import type { Arrays, Optimizer } from '../../lopt/optimizer.ts';
-import { createLearned, createOptimizer, OPTIMIZERS } from '../../lopt/registry.ts';
-import type { OptimizerEntry } from '../../lopt/registry-entry.ts';
+import { OPTIMIZERS } from '../../lopt/registry.ts';
 import { array, arrays, elements, irregular, specsOf } from './arrays-of.ts';
-import { engineOf, startOn } from './engines.ts';
+import { needEngine, startOn } from './engines.ts';
+import { make } from './optimizers-for-tests.ts';
 
 /** onnxruntime and TensorFlow.js sum in other orders and have their own exp and rsqrt; relative to how far a tensor moved. */
 const ENGINES_RELATIVE = 1e-4;
@@ -33,14 +32,6 @@ function gradsAt(step: number): Arrays {
       array(irregular(data.length, 10 * step + index + 5), shape),
     ]),
   );
-}
-
-/** An optimizer of the entry, with a random theta where it needs one. `setting` gives others of the same structure. */
-function make(entry: OptimizerEntry, setting = 0): Optimizer {
-  const rate = [0.05, 0.01][setting] ?? 0.05;
-  if (entry.family !== 'learned') return createOptimizer(entry.name, { lr: rate });
-  const learned = createLearned(entry.name, { stepMult: rate });
-  return learned.optimizer(learned.initTheta(rootKey(setting)));
 }
 
 /** One step of a compiled update program from host arrays. */
@@ -71,12 +62,6 @@ async function updateProgram(engine: Engine, optimizer: Optimizer): Promise<{ ex
   const run = await startOnEngine(engine, { optimizer, specs: SPECS, params: PARAMS, horizon: HORIZON });
   run.dispose();
   return { executable, state: run.start.state };
-}
-
-async function needEngine(way: 'eager' | 'onnx'): Promise<Engine> {
-  const engine = await engineOf(way);
-  if (engine === undefined) throw new Error('expected an engine');
-  return engine;
 }
 
 const copy = (group: Arrays): Arrays =>
@@ -176,7 +161,7 @@ describe.each(OPTIMIZERS.map((entry) => [entry.name, entry] as const))('%s', (_,
       compile: (graph, options) => ((compiled += 1), engine.compile(graph, options)),
       dispose: () => engine.dispose(),
     };
-    const [one, other] = [make(entry), make(entry, 1)];
+    const [one, other] = [make(entry), make(entry, { setting: 1 })];
     const { executable, state } = await updateProgram(counting, one);
     const both = { params: PARAMS, state, count: 0 };
     const before = compiled;

@@ -27,3 +27,10 @@ export async function startOn(way: Way, start: Start): Promise<Run> {
   const engine = await engineOf(way);
   return engine === undefined ? startEagerly(start) : startOnEngine(engine, start);
 }
+
+/** An engine, for tests that compile programs themselves. */
+export async function needEngine(way: 'eager' | 'onnx'): Promise<Engine> {
+  const engine = await engineOf(way);
+  if (engine === undefined) throw new RangeError(`Cannot test on ${way}: expected an engine but got none`);
+  return engine;
+}
