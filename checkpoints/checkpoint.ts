@@ -77,7 +77,7 @@ export async function decodeCheckpoint(bytes: Uint8Array, { file }: { readonly f
   const digest = text('sha256');
   const offset = /^[0-9a-f]{64}$/.test(digest) ? digestOffset(bytes, digest) : -1;
   if (offset === -1) fail('its checksum is damaged');
-  const blank = bytes.slice();
+  const blank = new Uint8Array(bytes);
   blank.fill(0x30, offset, offset + digest.length);
   if ((await sha256(blank)) !== digest) fail('it is damaged: its content does not match its checksum');
 

@@ -91,7 +91,7 @@ export function decodeSafetensors(bytes: Uint8Array, { file }: { readonly file: 
     tensors.set(name, {
       shape,
       dtype: format.dtype,
-      data: format.read(bytes.slice(start + begin, start + end), (expected, got) =>
+      data: format.read(copyOf(bytes, start + begin, start + end), (expected, got) =>
         fail(file, `tensor ${name}: expected ${expected} but got ${got}`),
       ),
     });
@@ -132,8 +132,8 @@ function readHeader(bytes: Uint8Array, file: string): { readonly header: JsonObj
   const start = 8 + Number(length);
   let header: JsonValue;
   try {
-    // A copy: TextDecoder takes no shared memory.
-    header = parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.slice(8, start)));
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(copyOf(bytes, 8, start));
+    header = parseStrictJson(text);
   } catch (error) {
     return fail(file, `its header is no JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -213,6 +213,11 @@ function fromHalf(bits: number): number {
 
 function fromBfloats(halves: Uint16Array): Float32Array {
   return new Float32Array(Uint32Array.from(halves, (bits) => bits << 16).buffer);
+}
+
+/** A copy of bytes `begin` to `end`: aligned, unshared, and not the view that a Node Buffer's slice gives. */
+function copyOf(bytes: Uint8Array, begin: number, end: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes.subarray(begin, end));
 }
 
 function bytesOf(data: TypedArray): Uint8Array {

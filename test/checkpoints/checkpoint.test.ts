@@ -33,6 +33,10 @@ test('comes back as it was written, and the same content gives the same bytes', 
   expect(back).toEqual(checkpoint);
   expect([...thetaOf(back)]).toEqual([...theta]);
   expect(await encodeCheckpoint(back)).toEqual(bytes);
+  // Reading leaves a Buffer, whose slices are views, as it was.
+  const buffer = Buffer.from(bytes);
+  expect(await read(buffer)).toEqual(checkpoint);
+  expect(new Uint8Array(buffer)).toEqual(bytes);
 });
 
 test('the checksum is that of the file with 64 zeros in its place', async () => {

@@ -72,6 +72,11 @@ test('views, also into shared memory, are written; what is read shares nothing w
   expect([...(tensors.get('view')?.data ?? [])]).toEqual([1, 2]);
   expect([...(tensors.get('shared')?.data ?? [])]).toEqual([3, 4]);
   expect(tensors.get('view')?.data.byteOffset).toBe(0);
+  // A Buffer's slice is a view, unlike a Uint8Array's.
+  const buffer = Buffer.from(bytes);
+  const fromBuffer = read(buffer).tensors;
+  buffer.fill(255);
+  expect([...(fromBuffer.get('view')?.data ?? [])]).toEqual([1, 2]);
 });
 
 test('data that does not fit is not written', () => {
