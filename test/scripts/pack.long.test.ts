@@ -67,7 +67,7 @@ describe('the package', () => {
           ),
       ),
     ).toEqual([]);
-    expect(paths.filter((path) => /test|\.stamp|\.built/.test(path))).toEqual([]);
+    expect(paths.filter((path) => /(^|\/)test\/|\.test\.|\/\.[^/]*$/.test(path))).toEqual([]);
     expect(existsSync(join(ROOT, 'dist'))).toBe(true);
   });
 });

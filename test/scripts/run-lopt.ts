@@ -19,6 +19,8 @@ export interface Ended {
 export interface RunOptions {
   readonly cwd?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** What starts the process: a command and its words before node. */
+  readonly before?: readonly string[];
   /** Flags for node itself. */
   readonly nodeFlags?: readonly string[];
   /** Sees the process as it starts. */
@@ -28,11 +30,12 @@ export interface RunOptions {
 /** Runs `lopt` as a child process, without a terminal. */
 export function runLopt(
   argv: readonly string[],
-  { cwd, environment = {}, nodeFlags = [], onStart }: RunOptions = {},
+  { cwd, environment = {}, before = [], nodeFlags = [], onStart }: RunOptions = {},
 ): Promise<Ended> {
   if (!existsSync(LOPT)) throw new Error(`Cannot test the command line: expected ${LOPT}; npm run build makes it`);
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...nodeFlags, LOPT, ...argv], {
+    const [command = process.execPath, ...words] = [...before, process.execPath, ...nodeFlags, LOPT, ...argv];
+    const child = spawn(command, words, {
       cwd,
       env: { ...withoutTerminal(process.env), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
