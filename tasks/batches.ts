@@ -31,5 +31,7 @@ export function batchRows(data: TaskData, { split, key, index }: BatchAddress): 
   const epoch = Math.floor(index / batches);
   const order = permutation(fold(key, split, epoch), size);
   const start = (index - epoch * batches) * batchSize;
-  return Int32Array.from({ length: batchSize }, (_, i) => data.row(split, order.at(start + i)));
+  const rows = new Int32Array(batchSize);
+  for (let i = 0; i < batchSize; i += 1) rows[i] = data.row(split, order.at(start + i));
+  return rows;
 }

@@ -22,9 +22,13 @@ export function resizeImages({ rows, size, pixels }: Images, to: ImageSize): Flo
       `Cannot give images ${channels} channels: expected 1${fromChannels === 1 ? '' : ` or ${fromChannels}`}, as the data set has ${fromChannels}`,
     );
   const scale = pixels instanceof Uint8Array ? 1 / 255 : 1;
+  const out = new Float32Array(rows * height * width * channels);
+  if (height === fromHeight && width === fromWidth && channels === fromChannels) {
+    for (let i = 0; i < out.length; i += 1) out[i] = pixels[i]! * scale;
+    return out;
+  }
   const ys = samples(fromHeight, height);
   const xs = samples(fromWidth, width);
-  const out = new Float32Array(rows * height * width * channels);
   const meanOf = channels === 1 ? fromChannels : 1;
   let at = 0;
   for (let row = 0; row < rows; row += 1) {
