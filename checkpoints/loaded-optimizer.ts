@@ -13,6 +13,7 @@ import { readStep } from '../lopt/adapters/step-number.ts';
 import { TfjsOptimizer, type TfjsOptions } from '../lopt/adapters/tfjs.ts';
 import type { Arrays, Optimizer, ParamSpecs, Role } from '../lopt/optimizer.ts';
 import { drawNoises } from '../tasks/noise.ts';
+import { encodeCheckpoint, thetaTensors } from './checkpoint.ts';
 import { type ExportedModels, exportOptimizer } from './export.ts';
 
 /** One step as a function: what comes in is all there is. */
@@ -108,6 +109,23 @@ export class LoadedOptimizer {
     return exportOptimizer({ optimizer: this.optimizer, specs, provenance: this.provenance, requireValues });
   }
 
+  /**
+   * Theta with the optimizer's name and options, as the bytes of a checkpoint.
+   * @throws RangeError for an optimizer without theta.
+   */
+  async save(): Promise<Uint8Array<ArrayBuffer>> {
+    const { name, options } = this.optimizer;
+    if (this.theta.size === 0)
+      throw new RangeError(`Cannot save ${name}: it has no theta; its name and options are all there is`);
+    return encodeCheckpoint({
+      kind: 'theta',
+      optimizer: { name, options },
+      facts: { provenance: this.provenance },
+      tensors: thetaTensors(this.theta),
+    });
+  }
+
+  /** Gives back what `update` compiled. */
   async dispose(): Promise<void> {
     const engines = [...this.#steppers.values()];
     this.#steppers.clear();
