@@ -1,111 +1,202 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { lower } from './lowering.ts';
-import { BACKEND, TraceError, isTracing, place, record, register, session, toTensorInfo } from './session.ts';
+import { type DType, type HostArray, type TypedArray, type ValueId, allocate, typeText } from '../graph/graph.ts';
+import type { KernelAttributes, KernelInputs, KernelRule } from './lowering/kernel-rule.ts';
+import { LOWERING } from './lowering.ts';
+import { here, placeText, refuse } from './place.ts';
+import {
+  TRACE_BACKEND,
+  asDType,
+  engineInternals,
+  infoOf,
+  record,
+  recording,
+  unknownKernel,
+  valueOf,
+  withPlace,
+} from './recording.ts';
+import { TraceError } from './trace-error.ts';
 
-/** A TensorFlow.js backend whose tensors have shapes and no values: kernels become nodes of the running trace. */
+/** Whether an array with values may become a constant of the trace: while `constant` makes one. */
+let takesConstants = false;
+
+/** Makes tensors from values, which then become constants of the running trace. */
+export function makingConstants<R>(make: () => R): R {
+  const before = takesConstants;
+  takesConstants = true;
+  try {
+    return make();
+  } finally {
+    takesConstants = before;
+  }
+}
+
+/** A TensorFlow.js backend whose tensors have shapes and no values: what runs on it becomes the running trace's graph. */
 class TraceBackend extends tf.KernelBackend {
+  /** Arrays made while tracing: one number, or one number repeated, is a constant; others would be frozen into the graph unseen. */
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
-    const dataId = {};
-    if (!isTracing()) return dataId;
-    const numbers = values as Float32Array | Int32Array | Uint8Array | number[];
-    const first = Number(numbers[0]);
-    for (let index = 1; index < numbers.length; index += 1)
-      if (!Object.is(Number(numbers[index]), first))
-        throw new TraceError(
-          `Cannot trace ${opName()}: expected inputs, scalars and constant([...]) but it made a ${dtype}[${shape}] of values, at ${place()}; ` +
-            'pass it in as an input (noise, batches and tables too), or write constant([...])',
-        );
-    const data =
-      dtype === 'float32' ? Float32Array.of(first) : dtype === 'int32' ? Int32Array.of(first) : Uint8Array.of(first);
-    const isEmpty = numbers.length === 0;
-    register(
-      dataId,
-      record(
-        'constant',
-        { shape, dtype: dtype as 'float32', data: isEmpty ? new Float32Array(0) : data },
-        [],
-      )[0] as number,
-    );
-    return dataId;
+    const array = hostArray(values, { shape, dtype: asDType(dtype) });
+    if (array.data.length > 1 && !takesConstants)
+      refuse({
+        call: 'a tensor',
+        expected: 'no array of numbers made while tracing',
+        got: `a ${typeText(array)}`,
+        wayOut: 'pass it in as an input, or write constant([...])',
+      });
+    const [value] = record('constant', array, []);
+    return infoOf(value ?? 0).dataId;
   }
-  override read(): never {
-    return valueRead();
-  }
+
   override readSync(): never {
-    return valueRead();
+    return refuseReading();
   }
-  override numDataIds(): number {
-    return 0;
+
+  override read(): never {
+    return refuseReading();
   }
+
+  /** TensorFlow.js counts references for variables alone. */
+  override incRef(dataId: object): never {
+    for (const variable of Object.values(engineInternals().registeredVariables))
+      if (variable.dataId === dataId) variable.dispose();
+    return refuse({
+      call: 'tf.variable',
+      expected: 'no variable made while tracing',
+      got: 'one',
+      wayOut: 'take state in as an input and give the next one as an output',
+    });
+  }
+
   override disposeData(): boolean {
     return true;
   }
-  override incRef(): void {}
-  override refCount(): number {
-    return 1;
+
+  override numDataIds(): number {
+    return 0;
   }
+
   override floatPrecision(): 16 | 32 {
     return 32;
   }
+
   override epsilon(): number {
     return 1e-7;
   }
+
   override timerAvailable(): boolean {
     return false;
   }
-  override memory(): { unreliable: boolean } {
-    return { unreliable: true };
+
+  override memory(): { unreliable: boolean; reasons: string[] } {
+    return { unreliable: true, reasons: ['traced tensors have no memory'] };
   }
+
   override dispose(): void {}
-  override move(): never {
-    return valueRead();
-  }
 }
 
-function opName(): string {
-  return tf.engine().state.activeScope?.name || 'a tensor';
+function refuseReading(): never {
+  return refuse({
+    call: 'a tensor',
+    expected: 'no value to be read',
+    got: 'a tensor whose value is not known while tracing',
+    wayOut: 'branch with tf.where or cond, loop with scan or repeat',
+  });
 }
 
-function valueRead(): never {
-  throw new TraceError(
-    `Cannot trace ${opName()}: expected no value to be read but data() or array() was called, at ${place()}; branch with cond, loop with scan or repeat`,
-  );
+/** Values as an array of their dtype, one element where all are the same. */
+function hostArray(
+  values: tf.BackendValues,
+  { shape, dtype }: { readonly shape: readonly number[]; readonly dtype: DType },
+): HostArray {
+  const given = values as TypedArray | readonly number[];
+  const [first] = given;
+  const isSplat = first !== undefined && given.every((each: number) => Object.is(each, first));
+  const data = allocate(dtype, isSplat ? 1 : given.length);
+  data.set(isSplat ? [first] : given);
+  return { shape: [...shape], dtype, data };
 }
 
-function recordKernel(
+/** Functions of TensorFlow.js whose own derivative is that of what they compute. */
+const PLAIN_CUSTOM_GRADIENTS: ReadonlySet<string> = new Set([
+  'logSigmoid',
+  'logSoftmax',
+  'softmaxCrossEntropy',
+  'softmaxCrossEntropyWithLogits',
+]);
+
+/** Traced code doesn't differentiate by TensorFlow.js's tape, which would neither see nor be seen by the graph's own gradients. */
+function refuseTape(): void {
+  const { gradientDepth, kernelDepth, scopeStack } = engineInternals().state;
+  if (gradientDepth > recording().gradientDepth)
+    refuse({
+      call: 'tf.grads',
+      expected: 'gradients by valueAndGradient or hvp',
+      got: 'a gradient of TensorFlow.js',
+      wayOut: 'write valueAndGradient(f, params), which differentiates the graph',
+    });
+  const isCustom = kernelDepth > 1;
+  const isPlain = scopeStack.some(({ name }) => PLAIN_CUSTOM_GRADIENTS.has(name.replace(/__op$/, '')));
+  if (isCustom && !isPlain)
+    refuse({
+      call: 'tf.customGrad',
+      expected: 'derivatives by customGradient',
+      got: 'tf.customGrad, whose derivative a graph would not know',
+      wayOut: 'write customGradient(forward, backward)',
+    });
+}
+
+function inputsOf(kernel: string, inputs: tf.NamedTensorInfoMap | readonly tf.TensorInfo[]): KernelInputs {
+  const values = new Map<string, ValueId>();
+  for (const [name, tensor] of Object.entries(inputs) as [string, tf.TensorInfo | null | undefined][])
+    if (tensor !== null && tensor !== undefined) values.set(name, valueOf(tensor, kernel));
+  return {
+    list: [...values.values()],
+    maybe: (name) => values.get(name),
+    of: (name) => {
+      const value = values.get(name);
+      if (value === undefined)
+        throw new RangeError(`Cannot apply ${kernel}: expected an input ${name} but it is missing`);
+      return value;
+    },
+  };
+}
+
+function runKernel(
   kernel: string,
-  inputs: Record<string, tf.TensorInfo>,
-  attrs: Record<string, unknown>,
+  rule: KernelRule,
+  { inputs, attrs }: { inputs: tf.NamedTensorInfoMap; attrs?: KernelAttributes },
 ): tf.TensorInfo | tf.TensorInfo[] {
-  if (!isTracing())
-    throw new TraceError(
-      `Cannot run ${kernel}: expected a running trace but it has ended, at ${place()}; traced tensors live only inside trace`,
-    );
-  if ((tf.engine().state as { gradientDepth: number }).gradientDepth > 0)
-    throw new TraceError(
-      `Cannot trace ${kernel} inside tf.grad or tf.grads: expected valueAndGradient, at ${place()}; it differentiates the graph`,
-    );
-  const lowered = lower(kernel, inputs, attrs);
-  if (lowered === undefined)
-    throw new TraceError(
-      `Cannot trace ${opName()}: expected a kernel that the lowering table knows but got ${kernel}, at ${place()}; write it with other ops`,
-    );
-  return typeof lowered === 'number' ? toTensorInfo(lowered) : lowered.map(toTensorInfo);
+  refuseTape();
+  const own = recording();
+  const values = inputsOf(kernel, inputs);
+  own.place = own.keepsPlaces ? here().line : undefined;
+  const result = withPlace(kernel, () => rule(own.emit, values, attrs ?? {}));
+  return typeof result === 'number' ? infoOf(result) : result.map(infoOf);
 }
 
-let isReady = false;
+let backend: TraceBackend | undefined;
 
-/** Registers the tracing backend and its kernels, once. */
-export function registerTraceBackend(kernels: readonly string[]): void {
-  if (isReady) return;
-  isReady = true;
-  tf.registerBackend(BACKEND, () => new TraceBackend(), 0);
-  for (const kernelName of kernels)
+/** The tracing backend; its kernels are registered when it is first asked for. */
+export function traceBackend(): tf.KernelBackend {
+  if (backend !== undefined) return backend;
+  for (const [kernelName, rule] of Object.entries(LOWERING))
     tf.registerKernel({
       kernelName,
-      backendName: BACKEND,
-      kernelFunc: ({ inputs, attrs }) =>
-        recordKernel(kernelName, inputs as Record<string, tf.TensorInfo>, (attrs ?? {}) as Record<string, unknown>),
+      backendName: TRACE_BACKEND,
+      kernelFunc: (call) => runKernel(kernelName, rule, call),
     });
-  void session;
+  for (const kernelName of kernelNames().filter((name) => !(name in LOWERING)))
+    tf.registerKernel({
+      kernelName,
+      backendName: TRACE_BACKEND,
+      kernelFunc: () => {
+        throw new TraceError(`Cannot trace ${placeText(here(), kernelName)}: ${unknownKernel(kernelName)}`);
+      },
+    });
+  backend = new TraceBackend();
+  return backend;
+}
+
+/** The kernels of TensorFlow.js: its constants whose value is their name. */
+function kernelNames(): string[] {
+  return Object.entries(tf).flatMap(([name, value]) => (value === name ? [name] : []));
 }

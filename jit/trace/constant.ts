@@ -1,22 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { allocate, type DType, sizeOf } from '../graph/graph.ts';
-import { isTracing, record, toTensor } from './session.ts';
+import type { DType, TypedArray } from '../graph/graph.ts';
+import { makingConstants } from './backend.ts';
 
 /**
- * A constant tensor, traced or eager: the one way to a table of numbers in traced code. `shape` defaults to one axis of all values.
- * @throws RangeError when the number of values isn't that of the shape.
+ * A tensor of numbers that are the same whenever the program runs: the one way to a table of numbers in traced code. `shape` is by
+ * default one axis with all values.
+ * @throws Error when the shape doesn't hold as many values.
  */
 export function constant(
-  values: readonly number[],
+  values: readonly number[] | TypedArray,
   shape: readonly number[] = [values.length],
   dtype: DType = 'float32',
 ): tf.Tensor {
-  if (sizeOf(shape) !== values.length)
-    throw new RangeError(
-      `Cannot make a constant: expected ${sizeOf(shape)} values for the shape [${shape}] but got ${values.length}`,
-    );
-  if (!isTracing()) return tf.tensor([...values], [...shape], dtype);
-  const data = allocate(dtype, values.length);
-  data.set(values);
-  return toTensor(record('constant', { shape, dtype, data }, [])[0] as number);
+  return makingConstants(() => tf.tensor(Array.from(values), [...shape], dtype));
 }

@@ -1,130 +1,200 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph, ValueId, ValueType } from '../graph/graph.ts';
-import { isTracing, record, toTensor, toValue } from './session.ts';
-import { type Structure, flatten, unflatten } from './structure.ts';
-import { traceBody } from './trace.ts';
+import { isTracing, record, recording, tensorOf, typeOf, valueOf } from './recording.ts';
+import { type Structure, groupOf, unflatten } from './structure.ts';
+import { type TensorStructure, type TracedBody, outputsOf, traceBody } from './trace.ts';
 
-const typeOf = (x: tf.Tensor): ValueType => ({ shape: x.shape, dtype: x.dtype as 'float32' });
+type Tensors = ReadonlyMap<string, tf.Tensor>;
 
-/** `then()` where the bool scalar holds, else `otherwise()`; both give the same structure. Values of the enclosing trace may be used inside. */
-export function cond<S extends Structure<tf.Tensor>>(predicate: tf.Tensor, then: () => S, otherwise: () => S): S {
-  if (!isTracing()) return predicate.dataSync()[0] === 0 ? otherwise() : then();
-  let like: S | undefined;
-  const one = traceBody('then', new Map(), true, () => (like = then()));
-  const two = traceBody('otherwise', new Map(), true, otherwise);
-  const captured = [...new Set([...one.captured, ...two.captured])];
-  const widen = ({ graph, captured: own }: { graph: Graph; captured: readonly ValueId[] }): Graph =>
-    withInputs(graph, own, captured);
-  const outputs = record('cond', { then: widen(one), otherwise: widen(two) }, [
-    toValue(predicate, 'cond'),
-    ...captured,
-  ]);
-  const tensors = new Map(one.graph.outputs.map(({ name }, index) => [name, toTensor(outputs[index] as ValueId)]));
-  return unflatten(like as S, tensors) as unknown as S;
-}
-
-/** The same graph with inputs for all of `captured`, some of which it doesn't use. */
-function withInputs(graph: Graph, own: readonly ValueId[], captured: readonly ValueId[]): Graph {
-  const values = [...graph.values];
-  const types = new Map(own.map((outer, index) => [outer, graph.inputs[index]?.value as ValueId]));
-  const inputs = captured.map((outer, index) => {
-    const known = types.get(outer);
-    return { name: `captured/${index}`, value: known ?? values.push(outerType(outer)) - 1 };
+/**
+ * `then` where the bool scalar `predicate` holds, else `otherwise`; both give structures of the same tensors. Tensors of the
+ * enclosing trace may be used inside; `operands` are handed to both, for functions that are shared. Run eagerly, it reads the predicate.
+ * @throws ShapeError where the branches don't give the same types.
+ */
+export function cond<S extends TensorStructure<S>, P extends TensorStructure<P> = Record<string, never>>(
+  predicate: tf.Tensor,
+  then: (operands: P) => S,
+  otherwise: (operands: P) => NoInfer<S>,
+  // One boundary: without operands P is the empty record.
+  operands: P = {} as P,
+): S {
+  if (!isTracing()) return predicate.dataSync()[0] === 0 ? otherwise(operands) : then(operands);
+  const flat = outputsOf(operands);
+  const types = typesOf(flat);
+  const like: { of?: S } = {};
+  const first = traceBody('then', types, {
+    capture: 'as input',
+    body: (inputs) => outputsOf((like.of = then(fill(operands, inputs)))),
   });
-  return { ...graph, inputs, values };
+  const second = traceBody('otherwise', types, {
+    capture: 'as input',
+    body: (inputs) => inOrder(first.graph, outputsOf(otherwise(fill(operands, inputs)))),
+  });
+  const captured = [...new Set([...first.captured, ...second.captured])];
+  const values = record(
+    'cond',
+    // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
+    { then: withCaptured(first, captured, flat.size), otherwise: withCaptured(second, captured, flat.size) },
+    [valueOf(predicate, 'cond'), ...[...flat.values()].map((tensor) => valueOf(tensor, 'cond')), ...captured],
+  );
+  return fill(
+    like.of as S,
+    tensorsOf(
+      first.graph.outputs.map(({ name }) => name),
+      values,
+    ),
+  );
 }
 
-function outerType(value: ValueId): ValueType {
-  return typeOf(toTensor(value));
+/** The outputs of one branch in the order of the other's; others are left, for the type rule to refuse. */
+function inOrder(like: Graph, outputs: Tensors): Tensors {
+  const names = like.outputs.map(({ name }) => name);
+  const missing = names.find((name) => !outputs.has(name));
+  const extra = [...outputs.keys()].find((name) => !names.includes(name));
+  if (missing !== undefined || extra !== undefined)
+    throw new RangeError(
+      `Cannot branch: expected both branches to give ${names.join(', ')} but the second gives ${[...outputs.keys()].join(', ')}`,
+    );
+  return new Map(names.map((name) => [name, outputs.get(name) as tf.Tensor]));
 }
 
-/** Runs `body` once for each of `length` steps: from the carry and one slice of each sequence to the next carry and outputs, which are stacked. */
-export function scan<C extends Structure<tf.Tensor>, X extends Structure<tf.Tensor>, Y extends Structure<tf.Tensor>>({
-  body,
-  init,
-  sequences,
-  length,
-}: {
+/** A branch with an input for everything that either branch captured. */
+function withCaptured({ graph, captured: own }: TracedBody, captured: readonly ValueId[], operands: number): Graph {
+  const values = [...graph.values];
+  const inputs = captured.map((outer, index) => {
+    const position = own.indexOf(outer);
+    const known = graph.inputs[operands + position]?.value;
+    const value = position >= 0 && known !== undefined ? known : values.push(recording().builder.type(outer)) - 1;
+    return { name: `captured/${index}`, value };
+  });
+  return { ...graph, values, inputs: [...graph.inputs.slice(0, operands), ...inputs] };
+}
+
+/** What `scan` runs. */
+export interface ScanOptions<C, X, Y> {
+  /** One step: from the carry and one slice of each sequence to the next carry and the step's outputs. */
   readonly body: (carry: C, slice: X) => { readonly carry: C; readonly outputs: Y };
   readonly init: C;
+  /** Tensors whose leading axis is the steps. */
   readonly sequences: X;
+  /** Number of steps. */
   readonly length: number;
-}): { readonly carry: C; readonly outputs: Y } {
-  const carries = flatten(init as Structure<tf.Tensor>);
-  const slices = flatten(sequences as Structure<tf.Tensor>);
-  if (!isTracing()) return runScan({ body, init, sequences, length });
-  const types = new Map([
-    ...[...carries].map(([name, x]): [string, ValueType] => [`carry/${name}`, typeOf(x)]),
-    ...[...slices].map(([name, x]): [string, ValueType] => [
-      `slice/${name}`,
-      { shape: x.shape.slice(1), dtype: x.dtype as 'float32' },
-    ]),
-  ]);
-  let like: Y | undefined;
-  const { graph, captured } = traceBody('scan body', types, true, (inputs) => {
-    const strip = (prefix: string): Map<string, tf.Tensor> =>
-      new Map(
-        [...inputs].filter(([name]) => name.startsWith(prefix)).map(([name, x]) => [name.slice(prefix.length), x]),
-      );
-    const result = body(
-      unflatten(init, strip('carry/')) as unknown as C,
-      unflatten(sequences, strip('slice/')) as unknown as X,
-    );
-    like = result.outputs;
-    const next = flatten(result.carry as Structure<tf.Tensor>);
-    return {
-      carry: new Map([...carries.keys()].map((name) => [name, next.get(name) as tf.Tensor])),
-      outputs: flatten(result.outputs as Structure<tf.Tensor>),
-    };
-  });
-  const inputs = [...[...carries.values(), ...slices.values()].map((x) => toValue(x, 'scan')), ...captured];
-  const results = record('scan', { body: graph, length, carries: carries.size, sequences: slices.size }, inputs).map(
-    toTensor,
-  );
-  const next = new Map([...carries.keys()].map((name, index) => [name, results[index] as tf.Tensor]));
-  const names = [...flatten(like as Structure<tf.Tensor>).keys()];
-  const outputs = new Map(names.map((name, index) => [name, results[carries.size + index] as tf.Tensor]));
-  return { carry: unflatten(init, next) as unknown as C, outputs: unflatten(like as Y, outputs) as unknown as Y };
 }
 
-function runScan<C extends Structure<tf.Tensor>, X extends Structure<tf.Tensor>, Y extends Structure<tf.Tensor>>({
+/** What `scan` gives. */
+export interface ScanResult<C, Y> {
+  readonly carry: C;
+  /** The outputs of all steps, stacked along a new leading axis. */
+  readonly outputs: Y;
+}
+
+/**
+ * A loop of `length` steps that hand on a carry. Tensors of the enclosing trace may be used inside. Run eagerly it is a plain loop, which
+ * needs at least one step where there are outputs.
+ * @throws ShapeError where a step's carry isn't like the one before, or a sequence isn't as long as the loop.
+ */
+export function scan<C extends TensorStructure<C>, X extends TensorStructure<X>, Y extends TensorStructure<Y>>({
   body,
   init,
   sequences,
   length,
-}: {
-  body: (carry: C, slice: X) => { carry: C; outputs: Y };
-  init: C;
-  sequences: X;
-  length: number;
-}): { carry: C; outputs: Y } {
-  let carry = init;
-  const all: Map<string, tf.Tensor>[] = [];
-  let like: Y | undefined;
-  for (let step = 0; step < length; step += 1) {
-    const slice = new Map(
-      [...flatten(sequences as Structure<tf.Tensor>)].map(([name, x]) => [
-        name,
-        tf.reshape(tf.slice(x, step, 1), x.shape.slice(1)),
-      ]),
-    );
-    const result = body(carry, unflatten(sequences, slice) as unknown as X);
-    carry = result.carry;
-    like = result.outputs;
-    all.push(flatten(result.outputs as Structure<tf.Tensor>));
-  }
-  if (like === undefined) throw new RangeError('Cannot scan eagerly: expected a length of at least 1 but got 0');
-  const stacked = new Map(
-    [...(all[0] as Map<string, tf.Tensor>).keys()].map((name) => [
-      name,
-      tf.stack(all.map((one) => one.get(name) as tf.Tensor)),
-    ]),
-  );
-  return { carry, outputs: unflatten(like, stacked) as unknown as Y };
+}: ScanOptions<C, X, Y>): ScanResult<C, Y> {
+  if (!Number.isInteger(length) || length < 0)
+    throw new RangeError(`Cannot scan: expected a number of steps, 0 or more, but got ${length}`);
+  return isTracing() ? traceScan({ body, init, sequences, length }) : runScan({ body, init, sequences, length });
 }
 
-/** Applies `body` `count` times to a structure. */
-export function repeat<C extends Structure<tf.Tensor>>(count: number, body: (carry: C) => C, init: C): C {
+function traceScan<C extends TensorStructure<C>, X extends TensorStructure<X>, Y extends TensorStructure<Y>>({
+  body,
+  init,
+  sequences,
+  length,
+}: ScanOptions<C, X, Y>): ScanResult<C, Y> {
+  const [carries, slices] = [outputsOf(init), outputsOf(sequences)];
+  const types = new Map([
+    ...[...typesOf(carries)].map(([name, type]) => [`carry/${name}`, type] as const),
+    ...[...typesOf(slices)].map(
+      ([name, { shape, dtype }]) => [`slice/${name}`, { shape: shape.slice(1), dtype }] as const,
+    ),
+  ]);
+  const like: { of?: Y } = {};
+  const { graph, captured } = traceBody('scan', types, {
+    capture: 'as input',
+    body: (inputs) => {
+      const result = body(fill(init, groupOf(inputs, 'carry')), fill(sequences, groupOf(inputs, 'slice')));
+      like.of = result.outputs;
+      const next = nextCarry([...carries.keys()], outputsOf(result.carry));
+      const own = outputsOf(result.outputs);
+      return new Map([...prefixed('carry', next), ...prefixed('outputs', own)]);
+    },
+  });
+  const inputs = [...carries.values(), ...slices.values()].map((tensor) => valueOf(tensor, 'scan'));
+  const values = record('scan', { body: graph, length, carries: carries.size, sequences: slices.size }, [
+    ...inputs,
+    ...captured,
+  ]);
+  const all = tensorsOf(
+    graph.outputs.map(({ name }) => name),
+    values,
+  );
+  return { carry: fill(init, groupOf(all, 'carry')), outputs: fill(like.of as Y, groupOf(all, 'outputs')) };
+}
+
+/** The next carry in the order of the first. @throws RangeError where it isn't made of the same tensors. */
+function nextCarry(names: readonly string[], next: Tensors): Tensors {
+  if (names.length !== next.size || names.some((name) => !next.has(name)))
+    throw new RangeError(
+      `Cannot scan: expected the next carry to hold ${names.join(', ')} but it holds ${[...next.keys()].join(', ')}`,
+    );
+  return new Map(names.map((name) => [name, next.get(name) as tf.Tensor]));
+}
+
+function runScan<C extends TensorStructure<C>, X extends TensorStructure<X>, Y extends TensorStructure<Y>>({
+  body,
+  init,
+  sequences,
+  length,
+}: ScanOptions<C, X, Y>): ScanResult<C, Y> {
+  const names = [...outputsOf(init).keys()];
+  const stacks = new Map<string, tf.Tensor[]>();
+  const like: { of?: Y } = {};
+  let carry = init;
+  for (let step = 0; step < length; step += 1) {
+    const slices = new Map([...outputsOf(sequences)].map(([name, x]) => [name, sliceAt(x, step)]));
+    const result = body(carry, fill(sequences, slices));
+    carry = fill(init, nextCarry(names, outputsOf(result.carry)));
+    like.of = result.outputs;
+    for (const [name, x] of outputsOf(result.outputs)) stacks.set(name, [...(stacks.get(name) ?? []), x]);
+  }
+  if (like.of === undefined)
+    throw new RangeError(`Cannot scan outside of a trace: expected at least one step but got ${length}`);
+  const stacked = new Map([...stacks].map(([name, parts]) => [name, tf.stack(parts)]));
+  return { carry, outputs: fill(like.of, stacked) };
+}
+
+function sliceAt(x: tf.Tensor, step: number): tf.Tensor {
+  return tf.tidy(() => tf.reshape(tf.slice(x, step, 1), x.shape.slice(1)));
+}
+
+/** `body` applied `count` times, each time to what the last one gave. */
+export function repeat<C extends TensorStructure<C>>(count: number, body: (carry: C) => NoInfer<C>, init: C): C {
   if (count === 0) return init;
   return scan({ body: (carry: C) => ({ carry: body(carry), outputs: {} }), init, sequences: {}, length: count }).carry;
+}
+
+function typesOf(tensors: Tensors): Map<string, ValueType> {
+  return new Map([...tensors].map(([name, tensor]) => [name, typeOf(tensor)]));
+}
+
+function prefixed(group: string, tensors: Tensors): [string, tf.Tensor][] {
+  return [...tensors].map(([name, tensor]) => [`${group}/${name}`, tensor]);
+}
+
+function tensorsOf(names: readonly string[], values: readonly ValueId[]): Map<string, tf.Tensor> {
+  return new Map(names.map((name, index) => [name, tensorOf(values[index] ?? 0)]));
+}
+
+/** Tensors put into the shape of a structure. One boundary: `fill` gives every member of `like`. */
+function fill<S extends TensorStructure<S>>(like: S, tensors: Tensors): S {
+  return unflatten(like as Structure<tf.Tensor>, tensors) as unknown as S;
 }

@@ -1,50 +1,106 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Graph, ValueType } from '../graph/graph.ts';
-import { registerTraceBackend } from './backend.ts';
-import { LOWERINGS } from './lowering.ts';
-import { Session, session, toTensor, toValue, within } from './session.ts';
+import { traceBackend } from './backend.ts';
+import { refuse } from './place.ts';
+import { type Enclosing, Recording, recording, tensorOf, typeOf, valueOf, whileRecording } from './recording.ts';
 import { type Group, type Like, type Structure, flatten, unflatten } from './structure.ts';
 
+/** Anything that is a structure of tensors, interfaces included. */
+export type TensorStructure<S> = { readonly [K in keyof S]: Tensor | Group<Tensor> };
+
+export interface TraceOptions {
+  /** Name of the graph. Default: `traced`. */
+  readonly name?: string;
+  /** Whether each node is to know its place in the author's code, which makes tracing several times slower. Default: false. */
+  readonly places?: boolean;
+}
+
 /**
- * Traces a function of tensors into a Graph. `types` says what the inputs are, single ones and groups by path; the graph's ports are
- * named `member` and `member/path`. The function runs once, on tensors without values; it may use TensorFlow.js and the authoring functions of this folder.
- * @throws TraceError where the function does what a Graph can't express.
+ * The Graph of a function of tensors, which runs once, on tensors that have shapes and no values. `types` says what goes in, single
+ * tensors and groups of them by path; the graph's inputs are named `member` and `member/path`, and its outputs likewise by what the
+ * function gives. The function may use every function of TensorFlow.js that is made of the primitives, and the authoring functions of
+ * this folder.
+ * @throws TraceError where it does what a graph can't express. @throws ShapeError where shapes or dtypes don't fit.
  */
-export function trace<I extends Structure<ValueType>>(
-  rule: (inputs: Like<I, tf.Tensor>) => Structure<tf.Tensor>,
+export function trace<I extends Structure<ValueType>, O extends TensorStructure<O>>(
+  rule: (inputs: Like<I, Tensor>) => O,
   types: I,
-  { name = 'traced' }: { readonly name?: string } = {},
+  { name = 'traced', places = false }: TraceOptions = {},
 ): Graph {
-  registerTraceBackend(Object.keys(LOWERINGS));
-  const own = new Session(name, undefined, false);
-  return within(own, () => {
-    const inputs = new Map(
-      [...flatten(types as Structure<ValueType>)].map(([port, type]) => [
-        port,
-        toTensor(own.builder.input(port, type)),
-      ]),
-    );
-    return finish(rule(unflatten(types, inputs)));
+  const own = new Recording(name, { keepsPlaces: places });
+  return whileRecording(own, traceBackend(), () => {
+    const flat: ReadonlyMap<string, ValueType> = flatten<ValueType>(types);
+    const inputs = new Map([...flat].map(([port, type]) => [port, tensorOf(own.builder.input(port, type))]));
+    return finishGraph(own, outputsOf(rule(unflatten(types, inputs))));
   });
 }
 
-/** The running trace's graph with these outputs. */
-export function finish(outputs: Structure<tf.Tensor>): Graph {
-  const ports = [...flatten(outputs)].map(([name, tensor]) => ({ name, value: toValue(tensor, `the output ${name}`) }));
-  return session().builder.finish(ports);
+/** Outputs by flat name. */
+export function outputsOf<O extends TensorStructure<O>>(outputs: O): Map<string, Tensor> {
+  return flatten<Tensor>(outputs);
 }
 
-/** Traces a body inside the running trace; captured values of enclosing traces become its last inputs. */
+function finishGraph(own: Recording, outputs: ReadonlyMap<string, Tensor>): Graph {
+  return own.builder.finish([...outputs].map(([name, tensor]) => ({ name, value: outputValue(tensor, name) })));
+}
+
+function outputValue(tensor: Tensor | undefined, name: string): number {
+  if (tensor !== undefined) return valueOf(tensor, `the output ${name}`);
+  return refuse({ call: `the output ${name}`, expected: 'a tensor', got: 'undefined', wayOut: 'leave it out' });
+}
+
+/** A body of a node: its graph, and the values of the enclosing trace that it captured, which are its last inputs. */
+export interface TracedBody {
+  readonly graph: Graph;
+  readonly captured: readonly number[];
+}
+
+/** Traces a body inside the running trace. `body` gets its inputs by name and gives outputs by name. */
 export function traceBody(
   name: string,
-  types: Group<ValueType>,
-  mayCapture: boolean,
-  rule: (inputs: Map<string, tf.Tensor>) => Structure<tf.Tensor>,
-): { readonly graph: Graph; readonly captured: readonly number[] } {
-  const own = new Session(name, session(), mayCapture);
-  const graph = within(own, () => {
-    const inputs = new Map([...types].map(([port, type]) => [port, toTensor(own.builder.input(port, type))]));
-    return finish(rule(inputs));
+  types: ReadonlyMap<string, ValueType>,
+  {
+    capture,
+    body,
+  }: {
+    readonly capture: Enclosing['capture'];
+    readonly body: (inputs: ReadonlyMap<string, Tensor>) => ReadonlyMap<string, Tensor>;
+  },
+): TracedBody {
+  const outer = recording();
+  const own = new Recording(name, {
+    enclosing: { recording: outer, capture },
+    keepsPlaces: outer.keepsPlaces,
   });
-  return { graph, captured: own.captures.map(({ outer }) => outer) };
+  const graph = whileRecording(own, traceBackend(), () => {
+    const inputs = new Map([...types].map(([port, type]) => [port, tensorOf(own.builder.input(port, type))]));
+    return finishGraph(own, body(inputs));
+  });
+  return { graph, captured: [...own.captured.keys()] };
+}
+
+/** A traced function of tensors that have values, with those that it closes over as further inputs. */
+export interface TracedClosure {
+  readonly graph: Graph;
+  /** Every input by name. */
+  readonly inputs: ReadonlyMap<string, Tensor>;
+}
+
+/** Traces a function on the types of these tensors; tensors with values that it closes over become inputs as well. */
+export function traceClosure(
+  name: string,
+  tensors: ReadonlyMap<string, Tensor>,
+  body: (inputs: ReadonlyMap<string, Tensor>) => ReadonlyMap<string, Tensor>,
+): TracedClosure {
+  const own = new Recording(name, { bindsTensors: true });
+  const graph = whileRecording(own, traceBackend(), () => {
+    const types = [...tensors].map(([port, tensor]) => [port, typeOf(tensor)] as const);
+    const inputs = new Map(types.map(([port, type]) => [port, tensorOf(own.builder.input(port, type))]));
+    return finishGraph(own, body(inputs));
+  });
+  const bound = [...(own.bound ?? new Map<object, never>()).values()].map(({ tensor }, index): [string, Tensor] => [
+    `tensor/${index}`,
+    tensor,
+  ]);
+  return { graph, inputs: new Map([...tensors, ...bound]) };
 }
