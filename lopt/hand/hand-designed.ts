@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { mapTensors } from '../../jit/trace/map-tensors.ts';
-import { flatten, groupOf } from '../../jit/trace/structure.ts';
+import { flatten } from '../../jit/trace/structure.ts';
 import { numericNeeds, numericValues, readNumerics, type NumericTensors } from '../numeric.ts';
 import type { Optimizer, TensorClass } from '../optimizer.ts';
 import { readOptions, type GivenOptions, type OptionSchema, type OptionsOf } from '../options.ts';
 import type { HandEntry } from '../registry-entry.ts';
+import { stateRecords } from '../state.ts';
 
 /** Every tensor is treated alike: there is one class. */
 const ALIKE: TensorClass = { key: 'any' };
@@ -84,10 +85,9 @@ function optimizerOf<S extends OptionSchema, State extends string, Shared extend
       const k = tf.add(tf.cast(step, 'float32'), 1);
       const numerics = readNumerics(design.options, options, { values, step, horizon });
       const shared = design.shared(numerics, { k });
-      const records = Object.fromEntries(states.map((name) => [name, groupOf(state, name)]));
       const { p, ...next } = mapTensors(
         { specs, classOf, shared },
-        { p: params, g: grads, ...records },
+        { p: params, g: grads, ...stateRecords(state, states) },
         // One boundary: the records are p, g and the design's states, for every path.
         (_, tensors, shared) => design.rule(tensors as Record<'p' | 'g' | State, Tensor>, shared, options),
       );

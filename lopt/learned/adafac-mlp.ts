@@ -11,7 +11,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { mapTensors } from '../../jit/trace/map-tensors.ts';
-import { flatten, groupOf } from '../../jit/trace/structure.ts';
+import { flatten } from '../../jit/trace/structure.ts';
 import {
   accumulatorClass,
   atLeastVector,
@@ -26,6 +26,7 @@ import { TIME_FEATURES, timeEmbedding } from '../features/time-embedding.ts';
 import { numeric, numericList, readNumerics } from '../numeric.ts';
 import type { ThetaLeaf, UpdateInput } from '../optimizer.ts';
 import { integerOption, refuseOption, type OptionsOf } from '../options.ts';
+import { stateRecords } from '../state.ts';
 import { denseLeaves, layerOf, layerRecord, layersOf, leafOf } from './dense-layers.ts';
 import { learned, type Stepped } from './learned-design.ts';
 
@@ -61,6 +62,8 @@ const OPTIONS = {
   }),
 };
 
+const STATES = ['momentum', 'secondMoment', 'row', 'column', 'diagonal'] as const;
+
 type Options = OptionsOf<typeof OPTIONS>;
 
 export const ADAFAC_MLP = learned({
@@ -90,13 +93,7 @@ export const ADAFAC_MLP = learned({
       update({ params, grads, state, specs, ...at }) {
         const { p, ...next } = mapTensors(
           { specs, classOf: accumulatorClass, shared: sharedOf(options, at) },
-          {
-            p: params,
-            g: grads,
-            ...Object.fromEntries(
-              ['momentum', 'secondMoment', 'row', 'column', 'diagonal'].map((name) => [name, groupOf(state, name)]),
-            ),
-          },
+          { p: params, g: grads, ...stateRecords(state, STATES) },
           (cls, { p, g, ...accumulators }, shared) =>
             stepOf(cls, { p, g, accumulators, shared, layers: options.layers }),
         );

@@ -10,13 +10,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { mapTensors } from '../../jit/trace/map-tensors.ts';
-import { flatten, groupOf } from '../../jit/trace/structure.ts';
+import { flatten } from '../../jit/trace/structure.ts';
 import { atLeastVector, initAccumulators } from '../features/accumulators.ts';
 import { biasCorrection, movingAverage } from '../features/moments.ts';
 import { numeric, readNumerics, type NumericTensors } from '../numeric.ts';
 import type { ParamSpec, TensorClass } from '../optimizer.ts';
 import { booleanOption, listOption, optional, regularExpression, textOption, type OptionsOf } from '../options.ts';
 import type { LearnedEntry } from '../registry-entry.ts';
+import { stateRecords } from '../state.ts';
 import {
   celo2Theta,
   checkNetworkOptions,
@@ -160,11 +161,7 @@ function celo2Rule(
       const { params, grads, state, specs } = input;
       const { p, ...next } = mapTensors(
         { specs, classOf, shared: shared(input) },
-        {
-          p: params,
-          g: grads,
-          ...Object.fromEntries(STATES.map((name) => [name, groupOf(state, name)])),
-        },
+        { p: params, g: grads, ...stateRecords(state, STATES) },
         (cls, tensors, scalars) =>
           cls.adam ? adamStep(tensors, scalars) : networkStep(cls, tensors, scalars, options),
       );
@@ -173,7 +170,7 @@ function celo2Rule(
   };
 }
 
-const STATES = ['momentum', 'secondMoment', 'row', 'column', 'diagonal', 'm', 'v'];
+const STATES = ['momentum', 'secondMoment', 'row', 'column', 'diagonal', 'm', 'v'] as const;
 
 /** Which tensors take the Adam path: those listed or matched; where neither is given, by role, else by rank. */
 function adamRoute({ adamTensors, adamPattern }: Options): (spec: ParamSpec) => boolean {
