@@ -4,7 +4,8 @@
  *
  * **Source** M. J. Wichura, "Algorithm AS 241: The percentage points of the normal distribution", Applied Statistics 37 (1988), the
  * seven-digit variant PPND7. Its logarithm: the polynomial of `logf` in S. L. Moshier's Cephes library, 1989.
- * **Checked against** the complementary error function in double precision: `normal-quantile.test.ts` bounds the errors.
+ * **Checked against** the complementary error function in double precision (`normal-quantile.test.ts` bounds the errors), and the
+ * same steps in C, bit for bit (`normal-quantile.long.test.ts`).
  * **Differs** in taking the distance to the middle or to the end of the distribution as an integer of 31 bits, so that neither
  * middle nor tail loses digits.
  */

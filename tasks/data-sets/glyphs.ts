@@ -68,13 +68,17 @@ export function drawGlyphs({
 
 type Draw = (range: Range) => number;
 
+const DRAWN_TOGETHER = 64;
+
 /** Draws of one image, in the order in which they are asked for. */
 function drawer(image: Key): Draw {
-  const draws = uniform(fold(image, 'shape'), 256);
+  const key = fold(image, 'shape');
+  let draws: Float32Array = new Float32Array();
   let at = 0;
   return ([min, max]) => {
+    if (at % DRAWN_TOGETHER === 0) draws = uniform(key, DRAWN_TOGETHER, { first: at });
     at += 1;
-    return min + (max - min) * (draws[at - 1] ?? 0);
+    return min + (max - min) * draws[(at - 1) % DRAWN_TOGETHER]!;
   };
 }
 

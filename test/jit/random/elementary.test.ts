@@ -8,7 +8,7 @@ describe('exactExp and exactLog', () => {
   it('agree with Math to four units in the last place', () => {
     for (let i = 0; i < 20_000; i += 1) {
       const x = -690 + (1380 * i) / 19_999 + 1e-3 * Math.sin(i);
-      expect(Math.abs(exactExp(x) / Math.exp(x) - 1)).toBeLessThan(TOLERANCE * (1 + Math.abs(x)));
+      expect(Math.abs(exactExp(x) / Math.exp(x) - 1)).toBeLessThan(TOLERANCE);
       const y = Math.exp(x);
       expect(Math.abs(exactLog(y) - Math.log(y))).toBeLessThan(TOLERANCE * Math.max(1, Math.abs(Math.log(y))));
       const near = 1 + x * 1e-9;

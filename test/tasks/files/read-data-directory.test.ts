@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rootKey } from '../../../jit/random/key.ts';
@@ -154,7 +155,7 @@ describe('readDataDirectory', () => {
 });
 
 describe('MNIST', () => {
-  const path = new URL('../../../../shared/data/mnist', import.meta.url).pathname;
+  const path = fileURLToPath(new URL('../../../../shared/data/mnist', import.meta.url));
   const there = existsSync(path);
   if (!there) console.log('skipped: MNIST is not at ../shared/data/mnist');
   it.skipIf(!there && process.env['LOPT_REQUIRE_FIXTURES'] !== '1')('is read from its directory', async () => {
