@@ -21,7 +21,7 @@ export interface ProgressOptions {
   /** What is counted, in the plural: `steps`. */
   readonly unit: string;
   readonly total: number;
-  /** Steps done before this process began: they don't count for the speed. */
+  /** Steps done before this was made: they don't count for the speed. */
   readonly start?: number;
 }
 

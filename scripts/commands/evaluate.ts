@@ -87,7 +87,7 @@ export const evaluate = defineCommand({
         tuningSeeds: options['tuning-seeds'],
         signal: context.signal,
         onProgress: ({ done, total, what }) => {
-          progress ??= createProgress({ unit: 'steps', total }, context);
+          progress ??= createProgress({ unit: 'steps', total, start: done }, context);
           progress.update({ step: done, detail: what });
         },
       });

@@ -141,7 +141,7 @@ function stepReporter(context: CommandContext) {
       }
       if (event.kind === 'checkpoint') return;
       const { metrics, total } = event;
-      progress ??= createProgress({ unit: 'steps', total, start: metrics.step }, context);
+      progress ??= createProgress({ unit: 'steps', total, start: metrics.step + 1 }, context);
       progress.update({ step: metrics.step + 1, detail: `meta-loss ${shortNumber(metrics.smoothedMetaLoss)}` });
     },
     stop: (): void => {

@@ -49,6 +49,12 @@ describe('progress', () => {
     expect(lines.at(-2)).toMatch(/^5000\/5000 steps/);
   });
 
+  test('takes no speed from steps that were done before', () => {
+    const { context, written } = terminal({ isTTY: false });
+    createProgress({ unit: 'steps', total: 100, start: 50 }, context).update({ step: 50, detail: 'resumed' });
+    expect(written()).toBe('50/100 steps, resumed\n');
+  });
+
   test('of a short run still tells of its end', () => {
     const { context, written } = terminal({ isTTY: false });
     createProgress({ unit: 'steps', total: 1 }, context).update({ step: 1 });
