@@ -1,19 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type DType, type HostArray, type TypedArray, type ValueId, allocate, typeText } from '../graph/graph.ts';
+import { engineInternals, isWithin } from './engine-internals.ts';
 import type { KernelAttributes, KernelInputs, KernelRule } from './lowering/kernel-rule.ts';
 import { LOWERING } from './lowering.ts';
 import { here, placeText, refuse } from './place.ts';
-import {
-  TRACE_BACKEND,
-  asDType,
-  engineInternals,
-  infoOf,
-  record,
-  recording,
-  unknownKernel,
-  valueOf,
-  withPlace,
-} from './recording.ts';
+import { TRACE_BACKEND, asDType, infoOf, record, recording, unknownKernel, valueOf, withPlace } from './recording.ts';
 import { TraceError } from './trace-error.ts';
 
 /** Whether an array with values may become a constant of the trace: while `constant` makes one. */
@@ -125,7 +116,7 @@ const PLAIN_CUSTOM_GRADIENTS: ReadonlySet<string> = new Set([
 
 /** Traced code doesn't differentiate by TensorFlow.js's tape, which would neither see nor be seen by the graph's own gradients. */
 function refuseTape(): void {
-  const { gradientDepth, kernelDepth, scopeStack } = engineInternals().state;
+  const { gradientDepth, kernelDepth } = engineInternals().state;
   if (gradientDepth > recording().gradientDepth)
     refuse({
       call: 'tf.grads',
@@ -133,9 +124,8 @@ function refuseTape(): void {
       got: 'a gradient of TensorFlow.js',
       wayOut: 'write valueAndGradient(f, params), which differentiates the graph',
     });
-  const isCustom = kernelDepth > 1;
-  const isPlain = scopeStack.some(({ name }) => PLAIN_CUSTOM_GRADIENTS.has(name.replace(/__op$/, '')));
-  if (isCustom && !isPlain)
+  // A kernel runs at depth 1, inside of tf.customGrad deeper.
+  if (kernelDepth > 1 && !isWithin(PLAIN_CUSTOM_GRADIENTS))
     refuse({
       call: 'tf.customGrad',
       expected: 'derivatives by customGradient',

@@ -11,6 +11,7 @@ import {
   typeText,
 } from '../graph/graph.ts';
 import { ShapeError } from '../graph/shape-error.ts';
+import { engineInternals } from './engine-internals.ts';
 import { type Emit, emitter } from './lowering/emit.ts';
 import { here, isTensorFlowError, placeOf, placeText, refuse, STACK_DEPTH } from './place.ts';
 import { TraceError } from './trace-error.ts';
@@ -55,7 +56,7 @@ export class Recording {
     this.enclosing = enclosing;
     this.bound = bindsTensors ? new Map() : undefined;
     this.keepsPlaces = keepsPlaces;
-    this.gradientDepth = engineState().gradientDepth;
+    this.gradientDepth = engineInternals().state.gradientDepth;
   }
 }
 
@@ -73,31 +74,6 @@ export function isTracing(): boolean {
 export function recording(): Recording {
   if (running === undefined) throw new Error('Cannot record: expected a running trace but got none');
   return running;
-}
-
-/** What is used of TensorFlow.js's engine beyond its public methods. */
-interface EngineInternals {
-  backendName: string | undefined;
-  backendInstance: tf.KernelBackend | null | undefined;
-  /** Not null while a backend loads, during which TensorFlow.js refuses to give any. */
-  pendingBackendInit: unknown;
-  readonly state: EngineState;
-  readonly registeredVariables: Readonly<Record<string, tf.Variable>>;
-}
-
-interface EngineState {
-  readonly gradientDepth: number;
-  readonly kernelDepth: number;
-  readonly scopeStack: readonly { readonly name: string }[];
-}
-
-/** One boundary: TensorFlow.js declares these fields private or not at all. */
-export function engineInternals(): EngineInternals {
-  return tf.engine() as unknown as EngineInternals;
-}
-
-function engineState(): EngineState {
-  return engineInternals().state;
 }
 
 /**
@@ -139,11 +115,6 @@ function placed(error: unknown): unknown {
 /** What is said of a kernel that has no lowering. */
 export function unknownKernel(kernel: string): string {
   return `expected a kernel made of the primitives but got ${kernel}; write it with other functions of TensorFlow.js, or compute it outside and pass the result in as an input`;
-}
-
-/** Names of the TensorFlow.js functions that run now, outermost first. */
-export function runningOps(): string[] {
-  return engineState().scopeStack.flatMap(({ name }) => (name.endsWith('__op') ? [name.slice(0, -'__op'.length)] : []));
 }
 
 /** A tensor that stands for a value of the running trace. */

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { DType, Reduction, ValueId } from '../../graph/graph.ts';
+import { isWithin } from '../engine-internals.ts';
 import type { Emit } from './emit.ts';
 import { type KernelRule, type KernelTable, axesOf, axisOf, withAttributes } from './kernel-rule.ts';
 
@@ -28,11 +29,15 @@ function ofNumbers(fn: Reduction, dtype: DType): KernelRule {
   );
 }
 
+/** Functions of TensorFlow.js that subtract the maximum for the range alone: what it adds to the derivative cancels. */
+const SHIFTED_BY_MAX: ReadonlySet<string> = new Set(['logSoftmax', 'logSumExp', 'softmaxCrossEntropy']);
+
 /** The largest or smallest, of bools too. */
 function extreme(fn: 'max' | 'min'): KernelRule {
-  return reduction((emit, x, options) =>
-    emit.reduce(emit.dtype(x) !== 'bool' ? fn : fn === 'max' ? 'any' : 'all', x, options),
-  );
+  return reduction((emit, x, options) => {
+    const result = emit.reduce(emit.dtype(x) !== 'bool' ? fn : fn === 'max' ? 'any' : 'all', x, options);
+    return fn === 'max' && isWithin(SHIFTED_BY_MAX) ? emit.one('stopGradient', {}, [result]) : result;
+  });
 }
 
 function argExtreme(fn: 'max' | 'min'): KernelRule {

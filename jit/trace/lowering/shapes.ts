@@ -31,12 +31,12 @@ const tile: KernelRule = withAttributes((emit, { of }, { reps }: tf.TileAttrs) =
   return emit.reshape(repeated, tiled);
 });
 
-const slice: KernelRule = withAttributes((emit, { of }, { begin, size }: tf.SliceAttrs) => {
-  const x = of('x');
+/** A slice whose range may leave out the last axes, and where a size of -1 is the rest. */
+function sliceOf(emit: Emit, x: ValueId, { begin, size }: tf.SliceAttrs): ValueId {
   const [first = [], extents = []] = tf.slice_util.parseSliceParams(infoOf(emit, x), begin, size);
   tf.slice_util.assertParamsValid(infoOf(emit, x), first, extents);
   return emit.slice(x, { begin: first, size: extents });
-});
+}
 
 /** Negative strides take the same elements forwards and reverse them. */
 const stridedSlice: KernelRule = withAttributes((emit, { of }, attributes: tf.StridedSliceAttrs) => {
@@ -135,7 +135,7 @@ const batchToSpace: KernelRule = withAttributes((emit, { of }, { blockShape, cro
   const perm = tf.backend_util.getPermuted(reshaped.length, blockShape.length);
   const flat = tf.backend_util.getReshapedPermuted(shape, blockShape, count);
   const whole = emit.reshape(emit.transpose(emit.reshape(x, reshaped), perm), flat);
-  return emit.slice(whole, {
+  return sliceOf(emit, whole, {
     begin: tf.backend_util.getSliceBeginCoords(crops, blockShape.length),
     size: tf.backend_util.getSliceSize(flat, crops, blockShape.length),
   });
@@ -175,7 +175,7 @@ export const SHAPES: KernelTable = {
   Tile: tile,
   BroadcastTo: withAttributes((emit, { of }, { shape }: tf.BroadCastToAttrs) => emit.broadcast(of('x'), shape)),
   Transpose: withAttributes((emit, { of }, { perm }: tf.TransposeAttrs) => emit.transpose(of('x'), perm)),
-  Slice: slice,
+  Slice: withAttributes((emit, { of }, range: tf.SliceAttrs) => sliceOf(emit, of('x'), range)),
   StridedSlice: stridedSlice,
   SplitV: splitV,
   Pack: withAttributes((emit, { list }, { axis }: tf.PackAttrs) => {
