@@ -23,6 +23,8 @@ export function makingConstants<R>(make: () => R): R {
 
 /** A TensorFlow.js backend whose tensors have shapes and no values: what runs on it becomes the running trace's graph. */
 class TraceBackend extends tf.KernelBackend {
+  #keepsData = false;
+
   /** Arrays made while tracing: one number, or one number repeated, is a constant; others would be frozen into the graph unseen. */
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
     const array = hostArray(values, { shape, dtype: asDType(dtype) });
@@ -45,10 +47,12 @@ class TraceBackend extends tf.KernelBackend {
     return refuseReading();
   }
 
-  /** TensorFlow.js counts references for variables alone. */
+  /** TensorFlow.js counts references for variables alone. The variable goes, the tensor of which it was made stays. */
   override incRef(dataId: object): never {
+    this.#keepsData = true;
     for (const variable of Object.values(engineInternals().registeredVariables))
       if (variable.dataId === dataId) variable.dispose();
+    this.#keepsData = false;
     return refuse({
       call: 'tf.variable',
       expected: 'no variable made while tracing',
@@ -58,7 +62,7 @@ class TraceBackend extends tf.KernelBackend {
   }
 
   override disposeData(): boolean {
-    return true;
+    return !this.#keepsData;
   }
 
   override numDataIds(): number {

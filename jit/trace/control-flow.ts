@@ -23,11 +23,9 @@ export function cond<S extends TensorStructure<S>, P extends TensorStructure<P> 
   const types = typesOf(flat);
   const like: { of?: S } = {};
   const first = traceBody('then', types, {
-    capture: 'as input',
     body: (inputs) => outputsOf((like.of = then(fill(operands, inputs)))),
   });
   const second = traceBody('otherwise', types, {
-    capture: 'as input',
     body: (inputs) => inOrder(first.graph, outputsOf(otherwise(fill(operands, inputs)))),
   });
   const captured = [...new Set([...first.captured, ...second.captured])];
@@ -119,7 +117,6 @@ function traceScan<C extends TensorStructure<C>, X extends TensorStructure<X>, Y
   ]);
   const like: { of?: Y } = {};
   const { graph, captured } = traceBody('scan', types, {
-    capture: 'as input',
     body: (inputs) => {
       const result = body(fill(init, groupOf(inputs, 'carry')), fill(sequences, groupOf(inputs, 'slice')));
       like.of = result.outputs;

@@ -58,7 +58,7 @@ function prefixed(group: string, types: ReadonlyMap<string, ValueType>): [string
 
 function body(name: string, types: ReadonlyMap<string, ValueType>, run: (inputs: Named) => Named): Graph {
   const { graph } = traceBody(name, types, {
-    capture: 'refused',
+    handOver: 'hand it over as an input',
     body: (inputs) => new Map(Object.entries(run(Object.fromEntries(inputs)))),
   });
   return graph;

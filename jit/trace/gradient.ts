@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { replay } from '../engines/eager/replay.ts';
 import { type ValueId, typeText } from '../graph/graph.ts';
 import { appendGradient } from '../transform/differentiate.ts';
+import { here, placeText } from './place.ts';
 import { isTracing, recording, tensorOf, typeOf, valueOf } from './recording.ts';
 import { ShapeError } from '../graph/shape-error.ts';
 import { type Group, groupOf } from './structure.ts';
@@ -41,7 +42,7 @@ function record(f: (params: Tensors) => Objective, params: Tensors): ValueAndGra
   const type = typeOf(value);
   if (type.shape.length > 0 || type.dtype !== 'float32')
     throw new ShapeError(
-      `Cannot differentiate: expected a float32 scalar but got ${typeText(type)}; reduce it by tf.sum or tf.mean`,
+      `Cannot differentiate: expected a float32 scalar but got ${typeText(type)}, in ${placeText(here(), 'valueAndGradient')}; reduce it by tf.sum or tf.mean`,
     );
   const gradients = appendGradient(builder, {
     outputs: [valueOf(value, 'valueAndGradient')],

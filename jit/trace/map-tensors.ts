@@ -110,7 +110,7 @@ function callRule<C extends { readonly key: string }>(
     ...[...shared].map(([name, tensor]): [string, ValueType] => [`shared/${name}`, typeOf(tensor)]),
   ]);
   const { graph } = traceBody(`rule ${first.cls.key}`, types, {
-    capture: 'refused',
+    handOver: 'hand it over among the records or the shared tensors',
     body: (inputs) => {
       const pick = (all: Iterable<string>, prefix: string): Record<string, Tensor> =>
         Object.fromEntries([...all].map((name) => [name, inputs.get(`${prefix}${name}`) as Tensor]));

@@ -71,9 +71,13 @@ export function here(): Place {
   return placeOf((stack ?? '').replace(/^.*\n/, ''));
 }
 
+/** What needs something that can't be had: a call, which the stack tells better, or an output of the trace. */
+export type Asker = string | { readonly output: string };
+
 /** A place as messages show it: `tf.matMul at file:line`. */
-export function placeText({ call, line }: Place, otherwise: string): string {
-  return `${call ?? otherwise} at ${line ?? 'an unknown place'}`;
+export function placeText({ call, line }: Place, asker: Asker): string {
+  const what = typeof asker === 'string' ? (call ?? asker) : `the output ${asker.output}`;
+  return `${what} at ${line ?? 'an unknown place'}`;
 }
 
 /** Throws a TraceError that names the place of the code that runs now. */
@@ -83,8 +87,7 @@ export function refuse({ call, expected, got, wayOut }: Refusal): never {
 
 /** What is wrong with traced code. */
 export interface Refusal {
-  /** What runs, for stacks that don't tell. */
-  readonly call: string;
+  readonly call: Asker;
   readonly expected: string;
   readonly got: string;
   readonly wayOut: string;

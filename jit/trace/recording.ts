@@ -13,16 +13,17 @@ import {
 import { ShapeError } from '../graph/shape-error.ts';
 import { engineInternals } from './engine-internals.ts';
 import { type Emit, emitter } from './lowering/emit.ts';
-import { here, isTensorFlowError, placeOf, placeText, refuse, STACK_DEPTH } from './place.ts';
+import { type Asker, here, isTensorFlowError, placeOf, placeText, refuse, STACK_DEPTH } from './place.ts';
 import { TraceError } from './trace-error.ts';
 
 /** The TensorFlow.js backend's name whose tensors have shapes and no values. It is active while a trace runs. */
 export const TRACE_BACKEND = 'lopt-trace';
 
-/** What a trace does with a tensor of the enclosing trace: makes it an input of its graph, or refuses it. */
+/** The trace inside which another runs. */
 export interface Enclosing {
   readonly recording: Recording;
-  readonly capture: 'as input' | 'refused';
+  /** How an author hands over a tensor of it, where the inner one may not close over any; undefined where they become inputs. */
+  readonly handOver: string | undefined;
 }
 
 /** A trace that is running: the graph being built, and which tensors from elsewhere it has taken in. */
@@ -152,7 +153,7 @@ export function asDType(dtype: tf.DataType): DType {
  * The value of the running trace that a tensor stands for. A tensor of an enclosing trace is captured where the running one may.
  * @throws TraceError for any other tensor.
  */
-export function valueOf(tensor: tf.TensorInfo, call: string): ValueId {
+export function valueOf(tensor: tf.TensorInfo, call: Asker): ValueId {
   const own = recording();
   const known = traced.get(tensor.dataId);
   if (known === undefined) return boundValue(tensor, call);
@@ -168,7 +169,7 @@ export function valueOf(tensor: tf.TensorInfo, call: string): ValueId {
 }
 
 /** A tensor that has values: an input where the trace binds such tensors, else refused before TensorFlow.js moves it to this backend. */
-function boundValue(tensor: tf.TensorInfo, call: string): ValueId {
+function boundValue(tensor: tf.TensorInfo, call: Asker): ValueId {
   const root = rootOf(recording());
   if (root.bound === undefined)
     return refuse({
@@ -194,7 +195,7 @@ function capture(
 ): ValueId | undefined {
   if (known.recording === own) return known.value;
   if (own.enclosing === undefined) return undefined;
-  const { recording: outer, capture: mode } = own.enclosing;
+  const { recording: outer, handOver } = own.enclosing;
   const value = capture(outer, known);
   if (value === undefined) return undefined;
   const before = own.captured.get(value) ?? own.copied.get(value);
@@ -205,12 +206,12 @@ function capture(
     own.copied.set(value, copy);
     return copy;
   }
-  if (mode === 'refused')
+  if (handOver !== undefined)
     refuse({
       call: own.builder.name,
       expected: `only the tensors handed to ${own.builder.name}`,
       got: `${nameOf(outer, value, maker)} of ${outer.builder.name}, which it closes over`,
-      wayOut: 'hand it over among the records or the shared tensors',
+      wayOut: handOver,
     });
   const input = own.builder.input(`captured/${own.captured.size}`, outer.builder.type(value));
   own.captured.set(value, input);

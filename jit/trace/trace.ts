@@ -45,8 +45,8 @@ function finishGraph(own: Recording, outputs: ReadonlyMap<string, Tensor>): Grap
 }
 
 function outputValue(tensor: Tensor | undefined, name: string): number {
-  if (tensor !== undefined) return valueOf(tensor, `the output ${name}`);
-  return refuse({ call: `the output ${name}`, expected: 'a tensor', got: 'undefined', wayOut: 'leave it out' });
+  if (tensor !== undefined) return valueOf(tensor, { output: name });
+  return refuse({ call: { output: name }, expected: 'a tensor', got: 'undefined', wayOut: 'leave it out' });
 }
 
 /** A body of a node: its graph, and the values of the enclosing trace that it captured, which are its last inputs. */
@@ -55,21 +55,24 @@ export interface TracedBody {
   readonly captured: readonly number[];
 }
 
-/** Traces a body inside the running trace. `body` gets its inputs by name and gives outputs by name. */
+/**
+ * Traces a body inside the running trace. `body` gets its inputs by name and gives outputs by name. It may close over tensors of the
+ * enclosing trace unless `handOver` says how to hand them over.
+ */
 export function traceBody(
   name: string,
   types: ReadonlyMap<string, ValueType>,
   {
-    capture,
+    handOver,
     body,
   }: {
-    readonly capture: Enclosing['capture'];
+    readonly handOver?: Enclosing['handOver'];
     readonly body: (inputs: ReadonlyMap<string, Tensor>) => ReadonlyMap<string, Tensor>;
   },
 ): TracedBody {
   const outer = recording();
   const own = new Recording(name, {
-    enclosing: { recording: outer, capture },
+    enclosing: { recording: outer, handOver },
     keepsPlaces: outer.keepsPlaces,
   });
   const graph = whileRecording(own, traceBackend(), () => {
