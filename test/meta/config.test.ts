@@ -61,8 +61,7 @@ describe('checkConfig', () => {
       'Cannot use config: expected option optimizer.options to be an object of options by name but got []',
     ],
   ])('refuses %j', (config, message) => {
-    expect(() => checkConfig(config)).toThrow(message);
-    expect(() => checkConfig(config)).toThrow(/but got/);
+    expect(() => checkConfig(config)).toThrow(expect.objectContaining({ message }) as Error);
   });
 });
 
@@ -99,7 +98,7 @@ describe('overrideConfig', () => {
     ['estimator.sigma=-1', 'Cannot use config: expected option estimator.sigma to be a number > 0 but got -1'],
     ['tasks.1.name=x', 'Cannot override config: expected an index from 0 to 0 but got 1'],
   ])('refuses %s', (assignment, message) => {
-    expect(() => override(assignment)).toThrow(message);
+    expect(() => override(assignment)).toThrow(expect.objectContaining({ message }) as Error);
   });
 });
 
