@@ -19,7 +19,7 @@ function linesOf(graph: Graph): string[] {
     ...graph.nodes.flatMap((node) => [
       `${node.outputs.map(typed).join(', ')} = ${expressionOf(node)}`,
       ...bodiesOf(node).flatMap(([attribute, body]) =>
-        indented([`${attribute} ${body.name}`, ...indented(linesOf(body))]),
+        indented([attribute === body.name ? attribute : `${attribute} ${body.name}`, ...indented(linesOf(body))]),
       ),
     ]),
     ...graph.outputs.map(({ name, value }) => `output %${value} ${name}`),

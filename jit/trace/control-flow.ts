@@ -174,7 +174,7 @@ function sliceAt(x: tf.Tensor, step: number): tf.Tensor {
 }
 
 /** `body` applied `count` times, each time to what the last one gave. */
-export function repeat<C extends TensorStructure<C>>(count: number, body: (carry: C) => NoInfer<C>, init: C): C {
+export function repeat<C extends TensorStructure<C>>(count: number, body: (carry: C) => C, init: C): C {
   if (count === 0) return init;
   return scan({ body: (carry: C) => ({ carry: body(carry), outputs: {} }), init, sequences: {}, length: count }).carry;
 }
