@@ -3,21 +3,24 @@ import {
   type Attributes,
   type BinaryFunction,
   type Comparison,
-  type DType,
   type Op,
   type UnaryFunction,
   type ValueId,
   type ValueType,
+  allocate,
   sameShape,
+  sizeOf,
 } from '../graph/graph.ts';
 
-/** Short ways to add nodes, for transforms that write expressions. */
+/** Short ways to add nodes, for transforms that write expressions. What would change nothing adds none. */
 export interface Build {
   one<O extends Op>(op: O, attrs: Attributes[O], inputs: readonly ValueId[]): ValueId;
   type(x: ValueId): ValueType;
   shape(x: ValueId): readonly number[];
+  /** A float32 scalar constant. */
   number(value: number): ValueId;
-  zeros(like: ValueId): ValueId;
+  /** Zeros of a type. */
+  zeros(type: ValueType): ValueId;
   unary(fn: UnaryFunction, x: ValueId): ValueId;
   binary(fn: BinaryFunction, a: ValueId, b: ValueId): ValueId;
   add(a: ValueId, b: ValueId): ValueId;
@@ -26,55 +29,94 @@ export interface Build {
   div(a: ValueId, b: ValueId): ValueId;
   neg(x: ValueId): ValueId;
   compare(fn: Comparison, a: ValueId, b: ValueId): ValueId;
-  select(c: ValueId, a: ValueId, b: ValueId): ValueId;
-  cast(x: ValueId, dtype: DType): ValueId;
+  select(condition: ValueId, a: ValueId, b: ValueId): ValueId;
   reshape(x: ValueId, shape: readonly number[]): ValueId;
   transpose(x: ValueId, perm: readonly number[]): ValueId;
   broadcast(x: ValueId, shape: readonly number[]): ValueId;
+  reverse(x: ValueId, axes: readonly number[]): ValueId;
+  /** A range of each axis. */
   slice(x: ValueId, begin: readonly number[], size: readonly number[]): ValueId;
-  /** Sums `x` over the axes along which `shape` would have been broadcast to its shape. */
+  /** Zeros around. */
+  pad(x: ValueId, before: readonly number[], after: readonly number[]): ValueId;
+  /** Values of one shape along a new leading axis. */
+  stack(parts: readonly ValueId[]): ValueId;
+  /** The parts of a value along its leading axis, which goes away. */
+  unstack(x: ValueId): ValueId[];
+  /** Sums `x` over the axes along which a value of `shape` was broadcast to the shape of `x`. */
   sumTo(x: ValueId, shape: readonly number[]): ValueId;
 }
 
-export function build(b: GraphBuilder): Build {
-  const one: Build['one'] = (op, attrs, inputs) => b.one(op, attrs, inputs);
-  const shape = (x: ValueId): readonly number[] => b.type(x).shape;
-  const binary: Build['binary'] = (fn, x, y) => one('binary', { fn }, [x, y]);
+/** 0, 1, ..., count - 1. */
+export function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}
+
+/** The permutation that undoes another. */
+export function inverse(perm: readonly number[]): number[] {
+  const back = perm.map(() => 0);
+  perm.forEach((from, to) => {
+    back[from] = to;
+  });
+  return back;
+}
+
+/** Whether a permutation moves nothing. */
+export function isIdentity(perm: readonly number[]): boolean {
+  return perm.every((axis, index) => axis === index);
+}
+
+/** The extents of a shape along some axes, in their order. */
+export function extentsOf(shape: readonly number[], axes: readonly number[]): number[] {
+  return axes.map((axis) => shape[axis] as number);
+}
+
+/** Expressions whose nodes go to this builder. */
+export function expressionsOf(builder: GraphBuilder): Build {
+  const one: Build['one'] = (op, attrs, inputs) => builder.one(op, attrs, inputs);
+  const shape = (x: ValueId): readonly number[] => builder.type(x).shape;
+  const binary: Build['binary'] = (fn, a, b) => one('binary', { fn }, [a, b]);
   const reshape: Build['reshape'] = (x, to) => (sameShape(shape(x), to) ? x : one('reshape', { shape: to }, [x]));
+  const slice: Build['slice'] = (x, begin, size) =>
+    sameShape(shape(x), size) ? x : one('slice', { begin, size, strides: size.map(() => 1) }, [x]);
   return {
     one,
     shape,
     binary,
     reshape,
-    type: (x) => b.type(x),
-    number: (value) => b.splat(value),
-    zeros: (like) => b.splat(0, shape(like)),
+    slice,
+    type: (x) => builder.type(x),
+    number: (value) => builder.splat(value),
+    zeros: ({ shape: extents, dtype }) => builder.constant({ shape: extents, dtype, data: allocate(dtype, 1) }),
     unary: (fn, x) => one('unary', { fn }, [x]),
-    add: (x, y) => binary('add', x, y),
-    sub: (x, y) => binary('sub', x, y),
-    mul: (x, y) => binary('mul', x, y),
-    div: (x, y) => binary('div', x, y),
+    add: (a, b) => binary('add', a, b),
+    sub: (a, b) => binary('sub', a, b),
+    mul: (a, b) => binary('mul', a, b),
+    div: (a, b) => binary('div', a, b),
     neg: (x) => one('unary', { fn: 'neg' }, [x]),
-    compare: (fn, x, y) => one('compare', { fn }, [x, y]),
-    select: (c, x, y) => one('select', {}, [c, x, y]),
-    cast: (x, dtype) => (b.type(x).dtype === dtype ? x : one('cast', { dtype }, [x])),
-    transpose: (x, perm) => (perm.every((axis, i) => axis === i) ? x : one('transpose', { perm }, [x])),
+    compare: (fn, a, b) => one('compare', { fn }, [a, b]),
+    select: (condition, a, b) => one('select', {}, [condition, a, b]),
+    transpose: (x, perm) => (isIdentity(perm) ? x : one('transpose', { perm }, [x])),
     broadcast: (x, to) => (sameShape(shape(x), to) ? x : one('broadcast', { shape: to }, [x])),
-    slice: (x, begin, size) =>
-      sameShape(shape(x), size) ? x : one('slice', { begin, size, strides: size.map(() => 1) }, [x]),
+    reverse: (x, axes) => (axes.length === 0 ? x : one('reverse', { axes }, [x])),
+    pad: (x, before, after) =>
+      [...before, ...after].every((width) => width === 0) ? x : one('pad', { before, after, value: 0 }, [x]),
+    stack: (parts) => {
+      const rows = parts.map((part) => reshape(part, [1, ...shape(part)]));
+      const [first] = rows;
+      return rows.length === 1 && first !== undefined ? first : one('concat', { axis: 0 }, rows);
+    },
+    unstack: (x) => {
+      const [count = 0, ...rest] = shape(x);
+      const zeros = rest.map(() => 0);
+      return range(count).map((index) => reshape(slice(x, [index, ...zeros], [1, ...rest]), rest));
+    },
     sumTo: (x, to) => {
       const own = shape(x);
       if (sameShape(own, to)) return x;
       const lead = own.length - to.length;
-      const axes = own
-        .map((_, axis) => axis)
-        .filter((axis) => axis < lead || (to[axis - lead] === 1 && own[axis] !== 1));
-      const summed = axes.length === 0 ? x : one('reduce', { fn: 'sum', axes, keepDims: false }, [x]);
-      if (own.length < to.length || shape(summed).some((d, i) => d !== to[i]) || shape(summed).length !== to.length)
-        return shape(summed).reduce((a, d) => a * d, 1) === to.reduce((a, d) => a * d, 1)
-          ? reshape(summed, to)
-          : one('broadcast', { shape: to }, [summed]);
-      return summed;
+      const axes = range(own.length).filter((axis) => axis < lead || (to[axis - lead] === 1 && own[axis] !== 1));
+      const summed = sizeOf(extentsOf(own, axes)) === 1 ? x : one('reduce', { fn: 'sum', axes, keepDims: false }, [x]);
+      return reshape(summed, to);
     },
   };
 }

@@ -1,60 +1,224 @@
 import { GraphBuilder } from '../graph/builder.ts';
-import { type Graph, type Node, type ValueId, type ValueType, sameShape, sizeOf } from '../graph/graph.ts';
+import type { Attributes, Graph, HostArray, Node, Op, ValueId, ValueType } from '../graph/graph.ts';
+import { TYPE_RULES, type TypeRule } from '../graph/type-rules.ts';
+import { callGroups } from './derivatives/reach.ts';
+import { ARITHMETIC_REWRITES } from './simplification/arithmetic.ts';
+import { LAYOUT_REWRITES } from './simplification/layout.ts';
+import { NodeKeys } from './simplification/node-key.ts';
+import { compact, liveValues, pruneCall, pruneCond, pruneScan, sinkConstants } from './simplification/prune.ts';
+import type { Rewrite, Rewriter } from './simplification/rewriter.ts';
 
-const key = (value: unknown): string =>
-  JSON.stringify(value, (_, item: unknown) =>
-    ArrayBuffer.isView(item)
-      ? { a: item.constructor.name, v: [...(item as Float32Array)].map((n) => (Object.is(n, -0) ? '-0' : String(n))) }
-      : item,
-  );
+type BodyOp = 'call' | 'customGradient' | 'cond' | 'scan';
+type PlainOp = Exclude<Op, BodyOp>;
 
-/** Dead code and common subexpressions go; layout ops that change nothing go. Values don't change. */
-export function simplify(graph: Graph): Graph {
-  const b = new GraphBuilder(graph.name);
-  const live = new Set(graph.outputs.map((port) => port.value));
-  for (const node of [...graph.nodes].reverse())
-    if (node.outputs.some((id) => live.has(id))) for (const id of node.inputs) live.add(id);
-  const map = new Map<ValueId, ValueId>();
-  const seen = new Map<string, readonly ValueId[]>();
-  for (const { name, value } of graph.inputs) map.set(value, b.input(name, graph.values[value] as ValueType));
-  for (const node of graph.nodes) {
-    if (!node.outputs.some((id) => live.has(id))) continue;
-    const inputs = node.inputs.map((id) => map.get(id) as ValueId);
-    const outputs = trivial(node, inputs, graph) ?? add(b, node, inputs, seen);
-    node.outputs.forEach((id, index) => map.set(id, outputs[index] as ValueId));
-  }
-  return b.finish(graph.outputs.map(({ name, value }) => ({ name, value: map.get(value) as ValueId })));
+/**
+ * Rewrites that change no value: each holds for every float32 to the bit, NaN (but for its payload), infinities and the sign of zero
+ * included, and numbers are computed only where IEEE 754 leaves no choice.
+ */
+const REWRITES = { ...ARITHMETIC_REWRITES, ...LAYOUT_REWRITES } satisfies { readonly [O in PlainOp]: Rewrite<O> };
+
+export interface SimplifyOptions {
+  /** Whether `size` becomes a number or stays what depends on the shape. Default: fold. */
+  readonly sizes?: 'fold' | 'keep';
 }
 
-function trivial(node: Node, inputs: readonly ValueId[], graph: Graph): readonly ValueId[] | undefined {
-  const type = (id: ValueId | undefined): ValueType => graph.values[id as ValueId] as ValueType;
-  if (node.op === 'reshape' || node.op === 'broadcast' || node.op === 'slice' || node.op === 'pad')
-    return sameShape(type(node.inputs[0]).shape, type(node.outputs[0]).shape) ? inputs : undefined;
-  if (node.op === 'cast') return type(node.inputs[0]).dtype === node.attrs.dtype ? inputs : undefined;
-  if (node.op === 'transpose') return node.attrs.perm.every((axis, i) => axis === i) ? inputs : undefined;
-  if (node.op === 'concat') return inputs.length === 1 ? inputs : undefined;
-  return undefined;
+/**
+ * The same graph with less to do: what no output needs goes, what is computed twice is computed once, small constants are
+ * computed, identities go; also in bodies. Ports keep their names and order; no value changes.
+ */
+export function simplify(graph: Graph, { sizes = 'fold' }: SimplifyOptions = {}): Graph {
+  return new Simplification(graph.name, { foldsSizes: sizes === 'fold', keys: new NodeKeys() }).run(graph);
 }
 
-function add(
-  b: GraphBuilder,
-  node: Node,
-  inputs: readonly ValueId[],
-  seen: Map<string, readonly ValueId[]>,
-): readonly ValueId[] {
-  if (node.op === 'scan') return b.add('scan', { ...node.attrs, body: simplify(node.attrs.body) }, inputs);
-  if (node.op === 'cond')
-    return b.add('cond', { then: simplify(node.attrs.then), otherwise: simplify(node.attrs.otherwise) }, inputs);
-  if (node.op === 'call') return b.add('call', { ...node.attrs, body: simplify(node.attrs.body) }, inputs);
-  if (node.op === 'customGradient') return b.add(node.op, node.attrs, inputs);
-  if (node.op === 'size') {
-    const { shape } = b.type(inputs[0] as ValueId);
-    return [b.splat(sizeOf(node.attrs.axes.map((axis) => shape[axis] as number)))];
+/** Graphs being rewritten into a new one. */
+class Simplification implements Rewriter {
+  readonly foldsSizes: boolean;
+  readonly #keys: NodeKeys;
+  readonly #builder: GraphBuilder;
+  /** Nodes of the new graph by the values that they make. */
+  readonly #makers: (Node | undefined)[] = [];
+  readonly #seen = new Map<string, readonly ValueId[]>();
+  #place: string | undefined;
+
+  constructor(name: string, { foldsSizes, keys }: { readonly foldsSizes: boolean; readonly keys: NodeKeys }) {
+    this.foldsSizes = foldsSizes;
+    this.#keys = keys;
+    this.#builder = new GraphBuilder(name);
   }
-  const id = `${node.op}|${inputs.join()}|${key(node.attrs)}`;
-  const known = seen.get(id);
-  if (known !== undefined) return known;
-  const outputs = b.add(node.op, node.attrs, inputs, node.place);
-  seen.set(id, outputs);
-  return outputs;
+
+  run(graph: Graph): Graph {
+    const inputs = graph.inputs.map(({ name, value }) => this.#builder.input(name, graph.values[value] as ValueType));
+    const outputs = this.#inline(graph, inputs);
+    return compact(
+      this.#builder.finish(graph.outputs.map(({ name }, index) => ({ name, value: outputs[index] as ValueId }))),
+    );
+  }
+
+  /** Adds what the outputs of a graph need; gives their values. */
+  #inline(graph: Graph, inputs: readonly ValueId[]): readonly ValueId[] {
+    const values = new Map<ValueId, ValueId>();
+    graph.inputs.forEach(({ value }, index) => values.set(value, inputs[index] as ValueId));
+    const find = (id: ValueId): ValueId => values.get(id) as ValueId;
+    const live = liveValues(
+      graph,
+      graph.outputs.map(({ value }) => value),
+    );
+    for (const node of graph.nodes) {
+      const used = node.outputs.map((id) => live.has(id));
+      if (!used.includes(true)) continue;
+      const own = node.inputs.map(find);
+      this.#place = node.place;
+      const outputs = isBodyNode(node) ? this.#addBody(node, own, used) : [this.add(node.op, node.attrs, own)];
+      node.outputs.forEach((id, index) => {
+        const value = outputs[index];
+        if (value !== undefined) values.set(id, value);
+      });
+    }
+    return graph.outputs.map(({ value }) => find(value));
+  }
+
+  type(id: ValueId): ValueType {
+    return this.#builder.type(id);
+  }
+
+  maker(id: ValueId): Node | undefined {
+    return this.#makers[id];
+  }
+
+  constant(id: ValueId): HostArray | undefined {
+    const node = this.#makers[id];
+    return node?.op === 'constant' ? node.attrs : undefined;
+  }
+
+  splat(id: ValueId): number | undefined {
+    const constant = this.constant(id);
+    return constant?.data.length === 1 ? constant.data[0] : undefined;
+  }
+
+  add<O extends Op>(op: O, attrs: Attributes[O], inputs: readonly ValueId[]): ValueId {
+    // Boundaries: TypeScript can't conclude that the attributes of a generic op are those of the op that it turns out to be.
+    const given = (op === 'constant' ? asSplat(attrs as Attributes['constant']) : attrs) as Attributes[O];
+    const key = this.#keys.of(op, given, inputs);
+    const known = this.#seen.get(key);
+    if (known !== undefined) return known[0] as ValueId;
+    const rewrite = REWRITES[op as PlainOp] as unknown as Rewrite<O>;
+    const rule: TypeRule<O> = TYPE_RULES[op];
+    const types = rule(
+      given,
+      inputs.map((id) => this.type(id)),
+    );
+    const value = rewrite(this, { attrs: given, inputs, type: types[0] as ValueType });
+    const outputs = value === undefined ? this.#append(op, given, inputs) : [value];
+    this.#seen.set(key, outputs);
+    return outputs[0] as ValueId;
+  }
+
+  #append<O extends Op>(op: O, attrs: Attributes[O], inputs: readonly ValueId[]): readonly ValueId[] {
+    const outputs = this.#builder.add(op, attrs, inputs, this.#place);
+    const node = this.#builder.nodes.at(-1);
+    for (const id of outputs) this.#makers[id] = node;
+    return outputs;
+  }
+
+  /** As `add`, for primitives with bodies, which aren't rewritten. */
+  #addOnce<O extends BodyOp>(op: O, attrs: Attributes[O], inputs: readonly ValueId[]): readonly ValueId[] {
+    const key = this.#keys.of(op, attrs, inputs);
+    const outputs = this.#seen.get(key) ?? this.#append(op, attrs, inputs);
+    this.#seen.set(key, outputs);
+    return outputs;
+  }
+
+  #simplified(body: Graph): Graph {
+    return new Simplification(body.name, { foldsSizes: this.foldsSizes, keys: this.#keys }).run(body);
+  }
+
+  /** The outputs of a node with bodies; none for those that aren't used. */
+  #addBody(node: Node<BodyOp>, inputs: readonly ValueId[], used: readonly boolean[]): readonly (ValueId | undefined)[] {
+    if (node.op === 'call') return this.#addCall(node.attrs, inputs, used);
+    if (node.op === 'cond') return this.#addCond(node.attrs, inputs, used);
+    if (node.op === 'scan') return this.#addScan(node.attrs, inputs, used);
+    const { forward, backward } = node.attrs;
+    const attrs = { forward: this.#simplified(forward), backward: this.#simplified(backward) };
+    return this.#addOnce(node.op, attrs, inputs);
+  }
+
+  #addCall(
+    attrs: Attributes['call'],
+    inputs: readonly ValueId[],
+    used: readonly boolean[],
+  ): readonly (ValueId | undefined)[] {
+    const shared = callGroups(attrs).map(({ start }, index) =>
+      attrs.mapped[index] === true ? undefined : this.constant(inputs[start] as ValueId),
+    );
+    const first = pruneCall({ ...attrs, body: sinkConstants(attrs.body, shared) }, inputs, used);
+    const body = this.#simplified(first.attrs.body);
+    const last = pruneCall({ ...first.attrs, body }, first.inputs, trues(first.outputs));
+    return placed(this.#addOnce('call', last.attrs, last.inputs), { at: first.outputs, of: used.length });
+  }
+
+  #addCond(
+    attrs: Attributes['cond'],
+    inputs: readonly ValueId[],
+    used: readonly boolean[],
+  ): readonly (ValueId | undefined)[] {
+    const [predicate, ...operands] = inputs as readonly [ValueId, ...ValueId[]];
+    const known = this.splat(predicate);
+    if (known !== undefined) return this.#inline(known === 0 ? attrs.otherwise : attrs.then, operands);
+    const constants = operands.map((id) => this.constant(id));
+    const sunk = withBranches(attrs, (branch) => sinkConstants(branch, constants));
+    const first = pruneCond(sunk, inputs, used);
+    const branches = withBranches(first.attrs, (branch) => this.#simplified(branch));
+    const last = pruneCond(branches, first.inputs, trues(first.outputs));
+    return placed(this.#addOnce('cond', last.attrs, last.inputs), { at: first.outputs, of: used.length });
+  }
+
+  #addScan(
+    attrs: Attributes['scan'],
+    inputs: readonly ValueId[],
+    used: readonly boolean[],
+  ): readonly (ValueId | undefined)[] {
+    const from = attrs.carries + attrs.sequences;
+    const constants = inputs.map((id, index) => (index < from ? undefined : this.constant(id)));
+    const first = pruneScan({ ...attrs, body: sinkConstants(attrs.body, constants) }, inputs, used);
+    const body = this.#simplified(first.attrs.body);
+    const last = pruneScan({ ...first.attrs, body }, first.inputs, trues(first.outputs));
+    const made = last.outputs.length === 0 ? [] : this.#addOnce('scan', last.attrs, last.inputs);
+    const outputs = [...placed(made, { at: last.outputs, of: first.outputs.length })];
+    for (const [index, value] of last.unchanged) outputs[index] = value;
+    const all = [...placed(outputs, { at: first.outputs, of: used.length })];
+    for (const [index, value] of first.unchanged) all[index] = value;
+    return all;
+  }
+}
+
+function isBodyNode(node: Node): node is Node<BodyOp> {
+  return node.op === 'call' || node.op === 'customGradient' || node.op === 'cond' || node.op === 'scan';
+}
+
+/** A constant whose elements are all the same bits has one. */
+function asSplat(attrs: Attributes['constant']): Attributes['constant'] {
+  const { data } = attrs;
+  const [first] = data;
+  if (data.length < 2 || !data.every((element) => Object.is(element, first))) return attrs;
+  return { ...attrs, data: data.slice(0, 1) };
+}
+
+const trues = (items: readonly unknown[]): boolean[] => items.map(() => true);
+
+/** Values put at some positions among `of`; undefined at the others. */
+function placed<T>(
+  values: readonly T[],
+  { at, of }: { readonly at: readonly number[]; readonly of: number },
+): readonly (T | undefined)[] {
+  const all: (T | undefined)[] = Array.from({ length: of }, () => undefined);
+  at.forEach((position, index) => {
+    all[position] = values[index];
+  });
+  return all;
+}
+
+/** Both branches changed in one way. */
+function withBranches(attrs: Attributes['cond'], change: (branch: Graph) => Graph): Attributes['cond'] {
+  // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
+  return { then: change(attrs.then), otherwise: change(attrs.otherwise) };
 }

@@ -1,0 +1,17 @@
+import type { Graph, Node } from '../graph/graph.ts';
+
+/** The node with each graph inside it changed. */
+export function withBodies(node: Node, change: (body: Graph) => Graph): Node {
+  if (node.op === 'call') return { ...node, attrs: { ...node.attrs, body: change(node.attrs.body) } };
+  if (node.op === 'scan') return { ...node, attrs: { ...node.attrs, body: change(node.attrs.body) } };
+  if (node.op === 'customGradient') {
+    const { forward, backward } = node.attrs;
+    return { ...node, attrs: { forward: change(forward), backward: change(backward) } };
+  }
+  if (node.op === 'cond') {
+    const { then, otherwise } = node.attrs;
+    // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
+    return { ...node, attrs: { then: change(then), otherwise: change(otherwise) } };
+  }
+  return node;
+}
