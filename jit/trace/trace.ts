@@ -1,5 +1,5 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Graph, ValueType } from '../graph/graph.ts';
+import { Tensor } from '@tensorflow/tfjs-core';
+import type { Graph, ValueId, ValueType } from '../graph/graph.ts';
 import { traceBackend } from './backend.ts';
 import { refuse } from './place.ts';
 import { type Enclosing, Recording, recording, tensorOf, typeOf, valueOf, whileRecording } from './recording.ts';
@@ -35,8 +35,15 @@ export function trace<I extends Structure<ValueType>, O extends TensorStructure<
   });
 }
 
-/** Outputs by flat name. */
+/** Outputs by flat name. @throws TraceError for what is no record, such as a tensor or a promise. */
 export function outputsOf<O extends TensorStructure<O>>(outputs: O): Map<string, Tensor> {
+  if (outputs instanceof Tensor || outputs instanceof Promise || typeof outputs !== 'object' || outputs === null)
+    refuse({
+      call: 'a function',
+      expected: 'it to give a record of tensors and groups of tensors',
+      got: outputs instanceof Tensor ? 'a tensor' : outputs instanceof Promise ? 'a promise' : typeof outputs,
+      wayOut: outputs instanceof Promise ? 'traced functions are not async' : 'write ({ name: tensor })',
+    });
   return flatten<Tensor>(outputs);
 }
 
@@ -44,9 +51,10 @@ function finishGraph(own: Recording, outputs: ReadonlyMap<string, Tensor>): Grap
   return own.builder.finish([...outputs].map(([name, tensor]) => ({ name, value: outputValue(tensor, name) })));
 }
 
-function outputValue(tensor: Tensor | undefined, name: string): number {
-  if (tensor !== undefined) return valueOf(tensor, { output: name });
-  return refuse({ call: { output: name }, expected: 'a tensor', got: 'undefined', wayOut: 'leave it out' });
+function outputValue(tensor: unknown, name: string): ValueId {
+  if (tensor instanceof Tensor) return valueOf(tensor, { output: name });
+  const wayOut = tensor === undefined ? 'leave it out' : 'give tensors, of numbers by tf.scalar';
+  return refuse({ call: { output: name }, expected: 'a tensor', got: typeof tensor, wayOut });
 }
 
 /** A body of a node: its graph, and the values of the enclosing trace that it captured, which are its last inputs. */

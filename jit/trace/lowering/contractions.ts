@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type ValueId, sameShape, sizeOf } from '../../graph/graph.ts';
+import { ShapeError } from '../../graph/shape-error.ts';
 import { broadcastShapes } from '../../graph/type-rules.ts';
 import { activate } from './elementwise.ts';
 import type { Emit } from './emit.ts';
@@ -92,7 +93,7 @@ const einsum: KernelRule = withAttributes((emit, { list }, { equation }: tf.Eins
   const { terms, output } = labelsOf(emit, equation, list);
   const [a, b] = list;
   const [ownA = [], ownB = []] = terms;
-  if (a === undefined) throw new RangeError('Cannot apply einsum: expected one or two tensors but got none');
+  if (a === undefined) throw new ShapeError('Cannot apply einsum: expected one or two tensors but got none');
   const left = sumOver(emit, a, { own: ownA, kept: [...output, ...ownB] });
   if (b === undefined) return arrange(emit, left.value, { labels: left.labels, output });
   const right = sumOver(emit, b, { own: ownB, kept: [...output, ...ownA] });

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { DType } from '../../graph/graph.ts';
+import { ShapeError } from '../../graph/shape-error.ts';
 import { type KernelRule, type KernelTable, withAttributes } from './kernel-rule.ts';
 
 function likeOf(value: number): KernelRule {
@@ -8,13 +9,13 @@ function likeOf(value: number): KernelRule {
 
 function asNumeric(dtype: tf.DataType): DType {
   if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
-  throw new RangeError(`Cannot make a tensor: expected float32, int32 or bool but got ${dtype}`);
+  throw new ShapeError(`Cannot make a tensor: expected float32, int32 or bool but got ${dtype}`);
 }
 
 /** As many numbers as TensorFlow.js counts; a step of 1 goes downwards where stop is below start. */
 const range: KernelRule = withAttributes((emit, _, { start, stop, step, dtype }: tf.RangeAttrs) => {
   if (dtype === 'int32' && !(Number.isInteger(start) && Number.isInteger(step)))
-    throw new RangeError(`Cannot apply range: expected whole numbers for int32 but got start ${start}, step ${step}`);
+    throw new ShapeError(`Cannot apply range: expected whole numbers for int32 but got start ${start}, step ${step}`);
   const isEmpty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
   const count = isEmpty ? 0 : Math.abs(Math.ceil((stop - start) / step));
   const stride = stop < start && step === 1 ? -1 : step;

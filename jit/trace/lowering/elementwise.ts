@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { BinaryFunction, Comparison, UnaryFunction, ValueId } from '../../graph/graph.ts';
+import { ShapeError } from '../../graph/shape-error.ts';
 import type { Emit } from './emit.ts';
 import { type KernelRule, type KernelTable, withAttributes } from './kernel-rule.ts';
 
@@ -67,7 +68,7 @@ function step(emit: Emit, x: ValueId, alpha: number): ValueId {
   return emit.dtype(x) === 'float32' ? emit.select(emit.unary('isNan', x), emit.fill(Number.NaN), result) : result;
 }
 
-/** The activation of a fused kernel. @throws Error for one that TensorFlow.js doesn't have. */
+/** The activation of a fused kernel. @throws ShapeError for one that TensorFlow.js doesn't have. */
 export function activate(
   emit: Emit,
   x: ValueId,
@@ -92,9 +93,9 @@ export function activate(
       return leakyRelu(emit, x, emit.fill(alpha));
     case 'prelu':
       if (prelu !== undefined) return leakyRelu(emit, x, prelu);
-      throw new RangeError('Cannot apply prelu: expected preluActivationWeights but got none');
+      throw new ShapeError('Cannot apply prelu: expected preluActivationWeights but got none');
     default:
-      throw new RangeError(`Cannot apply a fused activation: expected one of TensorFlow.js but got ${activation}`);
+      throw new ShapeError(`Cannot apply a fused activation: expected one of TensorFlow.js but got ${activation}`);
   }
 }
 
@@ -195,6 +196,6 @@ export const ELEMENTWISE: KernelTable = {
   Select: select,
   Cast: withAttributes((emit, { of }, { dtype }: tf.CastAttrs) => {
     if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return emit.cast(of('x'), dtype);
-    throw new RangeError(`Cannot apply cast: expected float32, int32 or bool but got ${dtype}`);
+    throw new ShapeError(`Cannot apply cast: expected float32, int32 or bool but got ${dtype}`);
   }),
 };

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type ValueId, sizeOf } from '../../graph/graph.ts';
+import { ShapeError } from '../../graph/shape-error.ts';
 import type { Emit } from './emit.ts';
 import { type KernelRule, type KernelTable, axesOf, axisOf, extentOf, withAttributes } from './kernel-rule.ts';
 
@@ -143,7 +144,7 @@ const batchToSpace: KernelRule = withAttributes((emit, { of }, { blockShape, cro
 
 /** Channels `[block row, block column, depth]` become the rows and columns of a block. */
 const depthToSpace: KernelRule = withAttributes((emit, { of }, { blockSize, dataFormat }: tf.DepthToSpaceAttrs) => {
-  if (dataFormat !== 'NHWC') throw new RangeError(`Cannot apply depthToSpace: expected NHWC but got ${dataFormat}`);
+  if (dataFormat !== 'NHWC') throw new ShapeError(`Cannot apply depthToSpace: expected NHWC but got ${dataFormat}`);
   const [batch = 1, height = 1, width = 1, channels = 1] = emit.shape(of('x'));
   const depth = channels / blockSize ** 2;
   const blocks = emit.reshape(of('x'), [batch, height, width, blockSize, blockSize, depth]);

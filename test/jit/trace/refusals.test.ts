@@ -252,6 +252,21 @@ describe('shapes and dtypes', () => {
     );
   });
 
+  test('that lowerings refuse', () => {
+    const half: Rule = () => tf.range(0, 2, 0.5, 'int32'); // at half
+    expect(errorOf(half)).toEqual(
+      new ShapeError(
+        `Cannot apply range: expected whole numbers for int32 but got start 0, step 0.5, in tf.range at ${place('half')}`,
+      ),
+    );
+    const complex: Rule = (x) => tf.cast(x, 'complex64'); // at cast
+    expect(errorOf(complex)).toEqual(
+      new ShapeError(
+        `Cannot apply cast: expected float32, int32 or bool but got complex64, in tf.cast at ${place('cast')}`,
+      ),
+    );
+  });
+
   test('that TensorFlow.js refuses', () => {
     const reshape: Rule = (x) => x.reshape([2, 2]); // at reshape
     expect(errorOf(reshape)).toEqual(
@@ -293,6 +308,29 @@ describe('shapes and dtypes', () => {
       new ShapeError(
         `Cannot differentiate: expected a float32 scalar but got float32[3], in valueAndGradient at ${place('gradient')}; reduce it by tf.sum or tf.mean`,
       ),
+    );
+  });
+});
+
+describe('outputs', () => {
+  test('that are no record of tensors', () => {
+    const x = { x: VECTOR };
+    const give = (result: unknown): unknown => trace(() => result as Record<string, tf.Tensor>, x); // at give
+    const RECORD = 'expected it to give a record of tensors and groups of tensors';
+    expect(() => give(tf.keep(tf.scalar(1)))).toThrow(
+      refusalAt('give', 'trace', `${RECORD} but got a tensor; write ({ name: tensor })`),
+    );
+    expect(() => give(Promise.resolve({}))).toThrow(
+      refusalAt('give', 'trace', `${RECORD} but got a promise; traced functions are not async`),
+    );
+    expect(() => give(undefined)).toThrow(
+      refusalAt('give', 'trace', `${RECORD} but got undefined; write ({ name: tensor })`),
+    );
+    expect(() => give({ y: undefined })).toThrow(
+      refusalAt('give', 'the output y', 'expected a tensor but got undefined; leave it out'),
+    );
+    expect(() => give({ y: 3 })).toThrow(
+      refusalAt('give', 'the output y', 'expected a tensor but got number; give tensors, of numbers by tf.scalar'),
     );
   });
 });
