@@ -4,6 +4,8 @@ import { replay } from '../../../jit/engines/eager/replay.ts';
 import { type DType, type HostArray, sizeOf, typeText } from '../../../jit/graph/graph.ts';
 import { verifyGraph } from '../../../jit/graph/verify.ts';
 import { trace } from '../../../jit/trace/trace.ts';
+import { batch } from '../../../jit/transform/batch.ts';
+import { simplify } from '../../../jit/transform/simplify.ts';
 import type { Tensors } from '../../../lopt/optimizer.ts';
 
 /** One call of TensorFlow.js: its inputs by name and what it does with them. */
@@ -25,25 +27,84 @@ export const ROUNDING = 1e-6;
 /** Another order of up to 256 float32 additions, of terms up to 9. */
 export const SUMMATION = 1e-5;
 
-/** What TensorFlow.js gives eagerly, and what the traced graph gives, on its cpu backend: the text of the first difference, or nothing. */
+/**
+ * What TensorFlow.js gives eagerly on its cpu backend, beside what the traced graph gives, and beside what it gives simplified and
+ * batched for two particles: the text of the first difference, or nothing.
+ */
 export function differenceOf({ inputs, run }: Call, tolerance: number): string | undefined {
   return tf.tidy(() => {
-    const tensors = Object.fromEntries(Object.entries(inputs).map(([name, array]) => [name, tensorOf(array)]));
-    const eager = listOf(run(tensors));
+    const types = new Map(Object.entries(inputs).map(([name, { shape, dtype }]) => [name, { shape, dtype }]));
     const graph = trace(
       ({ x }: { readonly x: Tensors }) => {
         const results = listOf(run(Object.fromEntries(x)));
         return Object.fromEntries(results.map((result, index) => [String(index), result]));
       },
-      { x: new Map(Object.entries(inputs).map(([name, { shape, dtype }]) => [name, { shape, dtype }])) },
+      { x: types },
     );
     verifyGraph(graph);
-    const outputs = replay(graph, new Map(Object.entries(tensors).map(([name, tensor]) => [`x/${name}`, tensor])));
-    if (outputs.size !== eager.length) return `${eager.length} results but ${outputs.size} of the graph`;
-    return eager
-      .map((want, index) => differenceOfTensors(want, outputs.get(String(index)) as tf.Tensor, tolerance))
+    const ports = new Set(graph.inputs.map(({ name }) => name));
+    const batched = batch(simplify(graph), { particles: 2, mapped: ports });
+    verifyGraph(batched);
+    const runParticle = (each: Call['inputs']): Particle => {
+      const tensors = Object.entries(each).map(([name, array]) => [name, tensorOf(array)] as const);
+      return { eager: listOf(run(Object.fromEntries(tensors))), tensors: new Map(tensors) };
+    };
+    const [first, second] = [runParticle(inputs), runParticle(backwards(inputs))];
+    const own = replay(graph, portsOf(first.tensors));
+    const difference = firstDifference(first.eager, (index) => own.get(index), tolerance);
+    if (difference !== undefined) return difference;
+    const both = new Map([...first.tensors].map(([name, x]) => [name, stacked(x, second.tensors.get(name) ?? x)]));
+    const all = replay(batched, portsOf(both));
+    return [first, second]
+      .map(({ eager }, particle) => {
+        const text = firstDifference(eager, (index) => particleOf(all.get(index), particle), tolerance);
+        return text === undefined ? undefined : `${text}, particle ${particle} of a batch`;
+      })
       .find((text) => text !== undefined);
   });
+}
+
+interface Particle {
+  readonly eager: readonly tf.Tensor[];
+  readonly tensors: ReadonlyMap<string, tf.Tensor>;
+}
+
+/** Other inputs of the same kind: float32 numbers the other way round. Whole numbers may be positions and stay. */
+function backwards(inputs: Call['inputs']): Call['inputs'] {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, array]) => [
+      name,
+      array.dtype === 'float32' ? { ...array, data: array.data.toReversed() } : array,
+    ]),
+  );
+}
+
+function portsOf(tensors: ReadonlyMap<string, tf.Tensor>): Map<string, tf.Tensor> {
+  return new Map([...tensors].map(([name, x]) => [`x/${name}`, x]));
+}
+
+/** Two particles as one tensor. */
+function stacked(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  return tf.tensor([...a.dataSync(), ...b.dataSync()], [2, ...a.shape], a.dtype);
+}
+
+function particleOf(x: tf.Tensor | undefined, particle: number): tf.Tensor | undefined {
+  if (x === undefined) return undefined;
+  const size = x.size / 2;
+  return tf.tensor(x.dataSync().slice(particle * size, (particle + 1) * size), x.shape.slice(1), x.dtype);
+}
+
+function firstDifference(
+  eager: readonly tf.Tensor[],
+  of: (index: string) => tf.Tensor | undefined,
+  tolerance: number,
+): string | undefined {
+  return eager
+    .map((want, index) => {
+      const got = of(String(index));
+      return got === undefined ? `result ${index} is missing` : differenceOfTensors(want, got, tolerance);
+    })
+    .find((text) => text !== undefined);
 }
 
 function listOf(result: tf.Tensor | readonly tf.Tensor[]): readonly tf.Tensor[] {
