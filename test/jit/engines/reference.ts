@@ -44,8 +44,16 @@ function read(array: HostArray, index: readonly number[]): number {
   return array.data[array.data.length === 1 ? 0 : placeOf(own, array.shape)] as number;
 }
 
+/** Whether float32 values are kept in double precision. */
+let inDouble = false;
+
+function allocateElements(dtype: ValueType['dtype'], count: number): TypedArray {
+  // One boundary: arrays of doubles stand for arrays of floats where digits are needed that floats lack.
+  return inDouble && dtype === 'float32' ? (new Float64Array(count) as unknown as Float32Array) : allocate(dtype, count);
+}
+
 function build(type: ValueType, element: (index: number[]) => number): HostArray {
-  const data: TypedArray = allocate(type.dtype, sizeOf(type.shape));
+  const data = allocateElements(type.dtype, sizeOf(type.shape));
   for (let place = 0; place < data.length; place += 1) data[place] = element(indexOf(place, type.shape));
   return { ...type, data };
 }
@@ -369,4 +377,14 @@ export function evaluate(graph: Graph, inputs: ReadonlyMap<string, HostArray>): 
     graph.inputs.map((port) => inputs.get(port.name) as HostArray),
   );
   return new Map(graph.outputs.map((port, index) => [port.name, at(outputs, index)]));
+}
+
+/** The same in double precision throughout, as finite differences need it; inputs may hold Float64Arrays. */
+export function evaluateInDouble(graph: Graph, inputs: ReadonlyMap<string, HostArray>): Map<string, HostArray> {
+  inDouble = true;
+  try {
+    return evaluate(graph, inputs);
+  } finally {
+    inDouble = false;
+  }
 }
