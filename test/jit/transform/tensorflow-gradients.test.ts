@@ -45,8 +45,9 @@ async function compare(pair: Pair, arrays: readonly HostArray[]): Promise<void> 
   const result = pair.graph(builder, addInputs(builder, inputs));
   const graph = builder.finish([{ name: 'value', value: weighted(builder, result) }]);
   const found = run(gradientGraph(graph, { output: 'value', wrt: [...inputs.keys()] }), inputs);
-  const weights = graph.nodes.find(({ op }, index) => op === 'constant' && index >= builder.nodes.length - 3);
-  const { shape, data } = weights?.attrs as HostArray;
+  // The weights are the last constant.
+  const constants = graph.nodes.filter((node) => node.op === 'constant').map(({ attrs }) => attrs);
+  const { shape, data } = constants.at(-1) as HostArray;
   const wants = tf.tidy(() => {
     const f = (...tensors: tf.Tensor[]) => tf.sum(tf.mul(pair.tf(tensors), tf.tensor(data, [...shape])));
     return tf
