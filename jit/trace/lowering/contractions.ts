@@ -30,23 +30,10 @@ function matMul(emit: Emit, [a, b]: readonly [ValueId, ValueId], { transposeA, t
       [x, y],
     );
   };
-  // One matrix for all needs no batch axes: on the right it is one product, on the left the result's rows come last.
-  if (sizeOf(leadB) === 1 && sameShape(lead, leadA) && (!transposeA || lead.length === 0))
-    return contract(a, matrix(b), 0);
-  if (sizeOf(leadA) === 1 && sizeOf(leadB) === 1)
-    return emit.reshape(contract(matrix(a), matrix(b), 0), [
-      ...lead,
-      ...product(emit, [a, b], { transposeA, transposeB }),
-    ]);
+  // One matrix on the right for all on the left needs no batch axes.
+  if (sizeOf(leadB) === 1 && sameShape(lead, leadA)) return contract(a, matrix(b), 0);
   const spread = (x: ValueId): ValueId => emit.broadcast(x, [...lead, ...emit.shape(x).slice(-2)]);
   return contract(spread(a), spread(b), lead.length);
-}
-
-/** Rows and columns of a product of matrices. */
-function product(emit: Emit, [a, b]: readonly [ValueId, ValueId], { transposeA, transposeB }: Transposes): number[] {
-  const [rows = 1, columnsA = 1] = emit.shape(a).slice(-2);
-  const [rowsB = 1, columns = 1] = emit.shape(b).slice(-2);
-  return [transposeA ? columnsA : rows, transposeB ? rowsB : columns];
 }
 
 const fusedMatMul: KernelRule = withAttributes(

@@ -14,7 +14,7 @@ import { SHAPE_CASES } from './shape-cases.ts';
 const CASES = [...ELEMENTWISE_CASES, ...REDUCTION_CASES, ...CONTRACTION_CASES, ...SHAPE_CASES, ...INDEXING_CASES];
 
 /** Calls of each kernel. */
-const RUNS = 40;
+const RUNS = 30;
 
 /** Kernels of the cpu backend that are not made of the primitives, and why. */
 const EXCLUDED = {
