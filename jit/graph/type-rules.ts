@@ -199,8 +199,11 @@ export const TYPE_RULES: { readonly [O in Op]: TypeRule<O> } = {
     expectAxes('concat', [axis], first.shape.length);
     let extent = 0;
     for (const x of inputs) {
-      if (x.dtype !== first.dtype || !sameShape(without(x.shape, [axis]), without(first.shape, [axis])))
-        fail('concat', `inputs like ${typeText(first)} but for axis ${axis}`, typeText(x));
+      const isLike =
+        x.shape.length === first.shape.length &&
+        x.dtype === first.dtype &&
+        sameShape(without(x.shape, [axis]), without(first.shape, [axis]));
+      if (!isLike) fail('concat', `inputs like ${typeText(first)} but for axis ${axis}`, typeText(x));
       extent += x.shape[axis] as number;
     }
     return [{ shape: first.shape.map((d, i) => (i === axis ? extent : d)), dtype: first.dtype }];

@@ -5,7 +5,15 @@ import { callGroups } from './derivatives/reach.ts';
 import { ARITHMETIC_REWRITES } from './simplification/arithmetic.ts';
 import { LAYOUT_REWRITES } from './simplification/layout.ts';
 import { NodeKeys } from './simplification/node-key.ts';
-import { compact, liveValues, pruneCall, pruneCond, pruneScan, sinkConstants } from './simplification/prune.ts';
+import {
+  compact,
+  hasIdleOutputs,
+  liveValues,
+  pruneCall,
+  pruneCond,
+  pruneScan,
+  sinkConstants,
+} from './simplification/prune.ts';
 import type { Rewrite, Rewriter } from './simplification/rewriter.ts';
 
 type BodyOp = 'call' | 'customGradient' | 'cond' | 'scan';
@@ -27,7 +35,19 @@ export interface SimplifyOptions {
  * computed, identities go; also in bodies. Ports keep their names and order; no value changes.
  */
 export function simplify(graph: Graph, { sizes = 'fold' }: SimplifyOptions = {}): Graph {
-  return new Simplification(graph.name, { foldsSizes: sizes === 'fold', keys: new NodeKeys() }).run(graph);
+  return simplified(graph, { foldsSizes: sizes === 'fold', keys: new NodeKeys() });
+}
+
+interface Options {
+  readonly foldsSizes: boolean;
+  readonly keys: NodeKeys;
+}
+
+/** Once, and again while what was found left bodies that compute something for nobody. */
+function simplified(graph: Graph, options: Options): Graph {
+  let simple = new Simplification(graph.name, options).run(graph);
+  while (hasIdleOutputs(simple)) simple = new Simplification(graph.name, options).run(simple);
+  return simple;
 }
 
 /** Graphs being rewritten into a new one. */
@@ -40,7 +60,7 @@ class Simplification implements Rewriter {
   readonly #seen = new Map<string, readonly ValueId[]>();
   #place: string | undefined;
 
-  constructor(name: string, { foldsSizes, keys }: { readonly foldsSizes: boolean; readonly keys: NodeKeys }) {
+  constructor(name: string, { foldsSizes, keys }: Options) {
     this.foldsSizes = foldsSizes;
     this.#keys = keys;
     this.#builder = new GraphBuilder(name);
@@ -129,7 +149,7 @@ class Simplification implements Rewriter {
   }
 
   #simplified(body: Graph): Graph {
-    return new Simplification(body.name, { foldsSizes: this.foldsSizes, keys: this.#keys }).run(body);
+    return simplified(body, { foldsSizes: this.foldsSizes, keys: this.#keys });
   }
 
   /** The outputs of a node with bodies; none for those that aren't used. */

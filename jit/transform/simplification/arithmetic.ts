@@ -1,6 +1,5 @@
 import type { Op, ValueId } from '../../graph/graph.ts';
-import { sameShape, sameType, sizeOf } from '../../graph/graph.ts';
-import { broadcastShapes } from '../../graph/type-rules.ts';
+import { sameType, sizeOf } from '../../graph/graph.ts';
 import { extentsOf } from '../expressions.ts';
 import { addSplat, foldElementwise } from './fold.ts';
 import { foldBinary, foldCast, foldComparison, foldUnary } from './fold-numbers.ts';
@@ -10,38 +9,37 @@ import { type Rewrite, type Rewriter, type Rewritten, at, madeBy } from './rewri
 const IDEMPOTENT: ReadonlySet<string> = new Set(['abs', 'relu', 'floor', 'ceil', 'round', 'sign']);
 const INVOLUTIONS: ReadonlySet<string> = new Set(['neg', 'not']);
 
-const unary: Rewrite<'unary'> = (r, { attrs: { fn }, inputs, type }) => {
+const unary: Rewrite<'unary'> = (r, node) => {
+  const { attrs, inputs, type } = node;
+  const { fn } = attrs;
   const x = at(inputs, 0);
   const folded = foldElementwise(r, inputs, { type, fold: foldUnary(fn, type.dtype) });
   if (folded !== undefined) return folded;
   const inner = madeBy(r, 'unary', x);
-  if (inner === undefined) return undefined;
+  if (inner === undefined) return onNarrowed(r, 'unary', node);
   if (INVOLUTIONS.has(fn) && inner.attrs.fn === fn) return inner.inputs[0];
   if (IDEMPOTENT.has(fn) && inner.attrs.fn === fn) return x;
   if (fn === 'abs' && inner.attrs.fn === 'neg') return r.add('unary', { fn }, inner.inputs);
   return undefined;
 };
 
-/** The operand of a broadcast or of a splat's shape, where the primitive broadcasts it anyway. */
-function withoutBroadcasts<O extends 'binary' | 'compare' | 'select'>(
+/** A value that another one was broadcast from, and a scalar for a splat; else the value itself. */
+function narrowed(r: Rewriter, id: ValueId): ValueId {
+  const splat = r.splat(id);
+  const { shape, dtype } = r.type(id);
+  if (splat !== undefined && shape.length > 0) return addSplat(r, { shape: [], dtype }, splat);
+  return madeBy(r, 'broadcast', id)?.inputs[0] ?? id;
+}
+
+/** Computes before broadcasting, not after. */
+function onNarrowed<O extends 'unary' | 'binary' | 'compare' | 'select' | 'cast'>(
   r: Rewriter,
   op: O,
   { attrs, inputs, type }: Rewritten<O>,
 ): ValueId | undefined {
-  const narrow = inputs.map((id) => {
-    const splat = r.splat(id);
-    const own = r.type(id);
-    if (splat !== undefined && own.shape.length > 0) return addSplat(r, { shape: [], dtype: own.dtype }, splat);
-    return madeBy(r, 'broadcast', id)?.inputs[0] ?? id;
-  });
-  // From the first operand on, as many as the shape of the result allows.
-  const chosen = [...inputs];
-  narrow.forEach((id, index) => {
-    const tried = chosen.with(index, id);
-    const shapes = tried.map((each) => r.type(each).shape);
-    if (id !== chosen[index] && sameShape(broadcastShapes(op, shapes), type.shape)) chosen[index] = id;
-  });
-  return chosen.every((id, index) => id === inputs[index]) ? undefined : r.add(op, attrs, chosen);
+  const narrow = inputs.map((id) => narrowed(r, id));
+  if (narrow.every((id, index) => id === inputs[index])) return undefined;
+  return r.add('broadcast', { shape: type.shape }, [r.add(op, attrs, narrow)]);
 }
 
 /** The operand that is the result, by identities that hold for every float32, NaN, infinities and the sign of zero included. */
@@ -85,11 +83,11 @@ const binary: Rewrite<'binary'> = (r, node) =>
   foldElementwise(r, node.inputs, { type: node.type, fold: foldBinary(node.attrs.fn, node.type.dtype) }) ??
   neutral(r, node) ??
   withoutNegation(r, node) ??
-  withoutBroadcasts(r, 'binary', node);
+  onNarrowed(r, 'binary', node);
 
 const compare: Rewrite<'compare'> = (r, node) =>
   foldElementwise(r, node.inputs, { type: node.type, fold: foldComparison(node.attrs.fn) }) ??
-  withoutBroadcasts(r, 'compare', node);
+  onNarrowed(r, 'compare', node);
 
 const select: Rewrite<'select'> = (r, node) => {
   const { inputs, type } = node;
@@ -101,10 +99,11 @@ const select: Rewrite<'select'> = (r, node) => {
   if (taken !== undefined) return r.add('broadcast', { shape: type.shape }, [taken]);
   const inverted = madeBy(r, 'unary', condition);
   if (inverted?.attrs.fn === 'not') return r.add('select', {}, [at(inverted.inputs, 0), b, a]);
-  return withoutBroadcasts(r, 'select', node);
+  return onNarrowed(r, 'select', node);
 };
 
-const cast: Rewrite<'cast'> = (r, { inputs, type }) => {
+const cast: Rewrite<'cast'> = (r, node) => {
+  const { inputs, type } = node;
   const x = at(inputs, 0);
   const from = r.type(x).dtype;
   if (from === type.dtype) return x;
@@ -114,13 +113,12 @@ const cast: Rewrite<'cast'> = (r, { inputs, type }) => {
   const inner = madeBy(r, 'cast', x);
   if (inner !== undefined && r.type(at(inner.inputs, 0)).dtype === 'bool')
     return r.add('cast', { dtype: type.dtype }, inner.inputs);
-  return undefined;
+  return onNarrowed(r, 'cast', node);
 };
 
 /** Not sums and means of one element: 0 + -0 is 0. */
 const reduce: Rewrite<'reduce'> = (r, { attrs: { fn, axes }, inputs, type }) => {
   const x = at(inputs, 0);
-  if (axes.length === 0) return x;
   const { shape } = r.type(x);
   const isAdditive = fn === 'sum' || fn === 'mean';
   const count = sizeOf(extentsOf(shape, axes));

@@ -22,7 +22,7 @@ function keep<T>(items: readonly T[], positions: readonly number[]): T[] {
 
 /** A body that gives only some of its outputs and takes only some of its inputs. */
 function reduced(body: Graph, { inputs, outputs }: { inputs: readonly number[]; outputs: readonly number[] }): Graph {
-  return { ...body, inputs: keep(body.inputs, inputs), outputs: keep(body.outputs, outputs) };
+  return compact({ ...body, inputs: keep(body.inputs, inputs), outputs: keep(body.outputs, outputs) });
 }
 
 /** A node with bodies, its inputs those of the graph being made, and which of the outputs that it had are still there. */
@@ -132,6 +132,23 @@ export function pruneScan(
     outputs,
     unchanged,
   };
+}
+
+/** Whether a loop, branch or call gives something that nobody uses and that could be left out. */
+export function hasIdleOutputs(graph: Graph): boolean {
+  const live = liveValues(
+    graph,
+    graph.outputs.map(({ value }) => value),
+  );
+  return graph.nodes.some((node) => {
+    const used = node.outputs.map((id) => live.has(id));
+    if (node.op === 'cond') return used.includes(false);
+    if (node.op === 'call') {
+      const { count, body } = node.attrs;
+      return body.outputs.some((_, index) => !used.slice(index * count, (index + 1) * count).includes(true));
+    }
+    return node.op === 'scan' && pruneScan(node.attrs, node.inputs, used).outputs.length < used.length;
+  });
 }
 
 function renumbered(
