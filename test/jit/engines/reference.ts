@@ -49,7 +49,9 @@ let inDouble = false;
 
 function allocateElements(dtype: ValueType['dtype'], count: number): TypedArray {
   // One boundary: arrays of doubles stand for arrays of floats where digits are needed that floats lack.
-  return inDouble && dtype === 'float32' ? (new Float64Array(count) as unknown as Float32Array) : allocate(dtype, count);
+  return inDouble && dtype === 'float32'
+    ? (new Float64Array(count) as unknown as Float32Array)
+    : allocate(dtype, count);
 }
 
 function build(type: ValueType, element: (index: number[]) => number): HostArray {
