@@ -28,7 +28,7 @@ import { simplify } from './simplify.ts';
  * tracing", SysML 2018 (rules over primitives; loops by stacking what each step began with).
  * **Checked against** the gradients of TensorFlow.js 4.22, also at ties, and central differences in double precision.
  * **Differs** from TensorFlow.js: sqrt's derivative at 0 is 0, not infinite; floorDiv's is 0, not that of a division; max and min of two
- * operands that broadcast sum over the broadcast axes; relu passes a NaN's cotangent, abs at NaN counts as negative.
+ * operands that broadcast sum over the broadcast axes; relu and abs of NaN have a derivative, 0 and -1.
  */
 const DERIVATIVES = {
   ...ELEMENTWISE_DERIVATIVES,

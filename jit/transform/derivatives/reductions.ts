@@ -2,6 +2,7 @@ import type { Attributes, ValueId } from '../../graph/graph.ts';
 import { sizeOf } from '../../graph/graph.ts';
 import { type Build, extentsOf, inverse, range } from '../expressions.ts';
 import { type Derivative, at, noDerivative } from './derivative.ts';
+import { masked } from './elementwise.ts';
 
 /** The derivative of a product by each factor: the product of those before times the product of those after, right also among zeros. */
 function productDerivative(
@@ -63,7 +64,7 @@ export const REDUCTION_DERIVATIVES: {
         return [spread(b.div(dy, b.one('size', { axes }, [x])))];
       case 'max':
       case 'min':
-        return [b.select(b.compare('equal', x, b.reshape(y, kept)), b.reshape(dy, kept), b.number(0))];
+        return [masked(b, b.reshape(dy, kept), b.compare('equal', x, b.reshape(y, kept)))];
       case 'prod':
         return [productDerivative(b, { x, dy, axes })];
       case 'any':

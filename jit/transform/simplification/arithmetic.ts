@@ -1,5 +1,5 @@
 import type { Op, ValueId } from '../../graph/graph.ts';
-import { sameType, sizeOf } from '../../graph/graph.ts';
+import { sameShape, sameType, sizeOf } from '../../graph/graph.ts';
 import { extentsOf } from '../expressions.ts';
 import { addSplat, foldElementwise } from './fold.ts';
 import { foldBinary, foldCast, foldComparison, foldUnary } from './fold-numbers.ts';
@@ -15,6 +15,8 @@ const unary: Rewrite<'unary'> = (r, node) => {
   const x = at(inputs, 0);
   const folded = foldElementwise(r, inputs, { type, fold: foldUnary(fn, type.dtype) });
   if (folded !== undefined) return folded;
+  const negated = fn === 'neg' ? negatedProduct(r, x) : undefined;
+  if (negated !== undefined) return negated;
   const inner = madeBy(r, 'unary', x);
   if (inner === undefined) return onNarrowed(r, 'unary', node);
   if (INVOLUTIONS.has(fn) && inner.attrs.fn === fn) return inner.inputs[0];
@@ -22,6 +24,17 @@ const unary: Rewrite<'unary'> = (r, node) => {
   if (fn === 'abs' && inner.attrs.fn === 'neg') return r.add('unary', { fn }, inner.inputs);
   return undefined;
 };
+
+/** The negative of a product or quotient with a constant is one with its negative. */
+function negatedProduct(r: Rewriter, x: ValueId): ValueId | undefined {
+  const made = madeBy(r, 'binary', x);
+  if (made === undefined || (made.attrs.fn !== 'mul' && made.attrs.fn !== 'div') || r.type(x).dtype !== 'float32')
+    return undefined;
+  const known = made.inputs.findIndex((id) => r.constant(id) !== undefined);
+  const factor = made.inputs[known];
+  if (factor === undefined) return undefined;
+  return r.add('binary', made.attrs, made.inputs.with(known, r.add('unary', { fn: 'neg' }, [factor])));
+}
 
 /** A value that another one was broadcast from, and a scalar for a splat; else the value itself. */
 function narrowed(r: Rewriter, id: ValueId): ValueId {
@@ -97,6 +110,8 @@ const select: Rewrite<'select'> = (r, node) => {
   const known = r.splat(condition);
   const taken = known === undefined ? (a === b ? a : undefined) : known === 0 ? b : a;
   if (taken !== undefined) return r.add('broadcast', { shape: type.shape }, [taken]);
+  if (r.splat(a) === 1 && Object.is(r.splat(b), 0) && sameShape(r.type(condition).shape, type.shape))
+    return r.add('cast', { dtype: type.dtype }, [condition]);
   const inverted = madeBy(r, 'unary', condition);
   if (inverted?.attrs.fn === 'not') return r.add('select', {}, [at(inverted.inputs, 0), b, a]);
   return onNarrowed(r, 'select', node);
@@ -113,6 +128,12 @@ const cast: Rewrite<'cast'> = (r, node) => {
   const inner = madeBy(r, 'cast', x);
   if (inner !== undefined && r.type(at(inner.inputs, 0)).dtype === 'bool')
     return r.add('cast', { dtype: type.dtype }, inner.inputs);
+  // Constants are cast here, not where they are selected.
+  const made = madeBy(r, 'select', x);
+  if (made !== undefined && made.inputs.slice(1).every((id) => r.constant(id) !== undefined)) {
+    const branches = made.inputs.slice(1).map((id) => r.add('cast', node.attrs, [id]));
+    return r.add('select', {}, [at(made.inputs, 0), ...branches]);
+  }
   return onNarrowed(r, 'cast', node);
 };
 
