@@ -1,8 +1,7 @@
 import { GraphBuilder } from '../graph/builder.ts';
 import type { Attributes, Graph, ValueId, ValueType } from '../graph/graph.ts';
 import { batchBody } from './batch.ts';
-import { withBodies } from './bodies.ts';
-import { callGroups } from './derivatives/reach.ts';
+import { callGroups, withBodies } from './bodies.ts';
 import { expressionsOf } from './expressions.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { GraphBuilder } from '../graph/builder.ts';
 import type { Attributes, Graph, HostArray, Node, Op, ValueId, ValueType } from '../graph/graph.ts';
 import { TYPE_RULES, type TypeRule } from '../graph/type-rules.ts';
-import { callGroups } from './derivatives/reach.ts';
+import { callGroups } from './bodies.ts';
 import { ARITHMETIC_REWRITES } from './simplification/arithmetic.ts';
 import { LAYOUT_REWRITES } from './simplification/layout.ts';
 import { NodeKeys } from './simplification/node-key.ts';
@@ -32,7 +32,7 @@ export interface SimplifyOptions {
 
 /**
  * The same graph with less to do: what no output needs goes, what is computed twice is computed once, small constants are
- * computed, identities go; also in bodies. Ports keep their names and order; no value changes.
+ * computed, identities go; also in bodies. Ports keep their names and order; no value changes, and no derivative.
  */
 export function simplify(graph: Graph, { sizes = 'fold' }: SimplifyOptions = {}): Graph {
   return simplified(graph, { foldsSizes: sizes === 'fold', keys: new NodeKeys() });
@@ -197,10 +197,10 @@ class Simplification implements Rewriter {
     inputs: readonly ValueId[],
     used: readonly boolean[],
   ): readonly (ValueId | undefined)[] {
-    const from = attrs.carries + attrs.sequences;
-    const constants = inputs.map((id, index) => (index < from ? undefined : this.constant(id)));
-    const first = pruneScan({ ...attrs, body: sinkConstants(attrs.body, constants) }, inputs, used);
-    const body = this.#simplified(first.attrs.body);
+    const first = pruneScan(attrs, inputs, used);
+    const from = first.attrs.carries + first.attrs.sequences;
+    const constants = first.inputs.map((id, index) => (index < from ? undefined : this.constant(id)));
+    const body = this.#simplified(sinkConstants(first.attrs.body, constants));
     const last = pruneScan({ ...first.attrs, body }, first.inputs, trues(first.outputs));
     const made = last.outputs.length === 0 ? [] : this.#addOnce('scan', last.attrs, last.inputs);
     const outputs = [...placed(made, { at: last.outputs, of: first.outputs.length })];

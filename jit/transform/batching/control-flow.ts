@@ -1,5 +1,5 @@
 import type { Attributes, ValueId } from '../../graph/graph.ts';
-import { callGroups } from '../derivatives/reach.ts';
+import { callGroups } from '../bodies.ts';
 import { range } from '../expressions.ts';
 import { type Batched, type Batching, type BatchingRule, at, mapped, raised, rankOf, spread } from './rule.ts';
 

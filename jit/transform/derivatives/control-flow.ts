@@ -12,7 +12,8 @@ import {
 import { freshName } from '../names.ts';
 import { range } from '../expressions.ts';
 import type { Applied, Derivative, Reverse } from './derivative.ts';
-import { callGroups, reachedOutputs } from './reach.ts';
+import { callGroups } from '../bodies.ts';
+import { reachedOutputs } from './reach.ts';
 
 /** Positions at which a test holds. */
 function positions<T>(items: readonly T[], test: (item: T, index: number) => boolean): number[] {

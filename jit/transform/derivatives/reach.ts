@@ -1,4 +1,5 @@
 import type { Attributes, Graph, Node, Op, ValueId } from '../../graph/graph.ts';
+import { callGroups } from '../bodies.ts';
 import { isFlat } from './elementwise.ts';
 
 const UNREACHED: ReadonlySet<Op> = new Set<Op>(['constant', 'iota', 'size', 'compare', 'argReduce', 'stopGradient']);
@@ -38,16 +39,6 @@ export function markReached(
   reachedOutputs(node, flags).forEach((flag, index) => {
     const id = node.outputs[index] as ValueId;
     if (flag && isFloat(id)) reached.add(id);
-  });
-}
-
-/** Where the values of each of a call's body inputs lie among the call's inputs. */
-export function callGroups({ mapped, count }: Attributes['call']): readonly { start: number; size: number }[] {
-  let start = 0;
-  return mapped.map((isMapped) => {
-    const size = isMapped ? count : 1;
-    start += size;
-    return { start: start - size, size };
   });
 }
 

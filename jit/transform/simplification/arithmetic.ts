@@ -5,8 +5,8 @@ import { addSplat, foldElementwise } from './fold.ts';
 import { foldBinary, foldCast, foldComparison, foldUnary } from './fold-numbers.ts';
 import { type Rewrite, type Rewriter, type Rewritten, at, madeBy } from './rewriter.ts';
 
-/** Functions that change nothing when applied to their own result. */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['abs', 'relu', 'floor', 'ceil', 'round', 'sign']);
+/** Functions that change nothing when applied to their own result. Not abs, whose derivative at 0 they would change. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['relu', 'floor', 'ceil', 'round', 'sign']);
 const INVOLUTIONS: ReadonlySet<string> = new Set(['neg', 'not']);
 
 const unary: Rewrite<'unary'> = (r, node) => {
@@ -21,7 +21,6 @@ const unary: Rewrite<'unary'> = (r, node) => {
   if (inner === undefined) return onNarrowed(r, 'unary', node);
   if (INVOLUTIONS.has(fn) && inner.attrs.fn === fn) return inner.inputs[0];
   if (IDEMPOTENT.has(fn) && inner.attrs.fn === fn) return x;
-  if (fn === 'abs' && inner.attrs.fn === 'neg') return r.add('unary', { fn }, inner.inputs);
   return undefined;
 };
 

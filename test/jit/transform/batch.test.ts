@@ -7,14 +7,17 @@ import { printGraph } from '../../../jit/graph/print.ts';
 import { verifyGraph } from '../../../jit/graph/verify.ts';
 import { batch } from '../../../jit/transform/batch.ts';
 import { gradientGraph } from '../../../jit/transform/differentiate.ts';
+import { inlineCalls } from '../../../jit/transform/inline-calls.ts';
 import { simplify } from '../../../jit/transform/simplify.ts';
 import { type Case, plainCase } from '../engines/primitive-cases.ts';
 import { evaluate } from '../engines/reference.ts';
 import { type Arrays, addInputs, bools, difference, floats, irregular, run, stacked, weighted } from './arrays.ts';
+import { drawsOf, randomGraph } from './random-graphs.ts';
 import { SCAN_INPUTS, binary, branching, calling, matrix, scanned, unary } from './programs.ts';
 
 const PARTICLES = 3;
 const CASES = 350;
+const RANDOM_GRAPHS = 200;
 const MOST_ELEMENTS = 200;
 
 /** The same operations on the same elements; only a sum over more axes at once may round otherwise. */
@@ -38,7 +41,11 @@ function rolled({ shape, dtype, data }: HostArray, shift: number): HostArray {
 function wrongWith(
   graph: Graph,
   arrays: Arrays,
-  { mapped, via = evaluate }: { mapped: ReadonlySet<string>; via?: typeof evaluate },
+  {
+    mapped,
+    via = evaluate,
+    rounding = ROUNDING,
+  }: { mapped: ReadonlySet<string>; via?: typeof evaluate; rounding?: number },
 ): string[] {
   const wide = batch(graph, { particles: PARTICLES, mapped });
   verifyGraph(wide);
@@ -55,7 +62,7 @@ function wrongWith(
   const got = via(wide, given);
   return graph.outputs.flatMap(({ name }) => {
     const want = stacked(wants.map((each) => each.get(name) as HostArray));
-    const found = difference(got.get(name), want, ROUNDING);
+    const found = difference(got.get(name), want, rounding);
     return found === undefined ? [] : [`${name} with ${[...mapped].join()} mapped: ${found}`];
   });
 }
@@ -108,10 +115,21 @@ describe('batch', () => {
     expect(subsets(names).flatMap((mapped) => wrongWith(graph, arrays, { mapped: new Set(mapped) }))).toEqual([]);
   });
 
-  test.each(programs)('%s on TensorFlow.js, all mapped and simplified', (_, graph, arrays) => {
+  test.each(programs)('%s on TensorFlow.js, all mapped, calls inlined and simplified', (_, graph, arrays) => {
     const mapped = new Set(arrays.keys());
-    const via: typeof evaluate = (each, given) => run(simplify(each), given);
+    const via: typeof evaluate = (each, given) => run(simplify(inlineCalls(each)), given);
     expect(wrongWith(graph, arrays, { mapped, via })).toEqual([]);
+  });
+
+  test('of random graphs is their particles, to the bit', () => {
+    const wrong: string[] = [];
+    for (let seed = 1; seed <= RANDOM_GRAPHS; seed += 1) {
+      const { graph, inputs } = randomGraph(seed + 5000, 20);
+      const draw = drawsOf(seed);
+      const mapped = new Set([...inputs.keys()].filter(() => draw(2) === 0));
+      for (const found of wrongWith(graph, inputs, { mapped, rounding: 0 })) wrong.push(`${seed}: ${found}`);
+    }
+    expect(wrong).toEqual([]);
   });
 
   test('of a branch whose particles go different ways selects', () => {

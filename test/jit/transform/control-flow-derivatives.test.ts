@@ -2,16 +2,20 @@
 import { describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../../jit/graph/builder.ts';
 import { printGraph } from '../../../jit/graph/print.ts';
-import type { Graph, HostArray, ValueId } from '../../../jit/graph/graph.ts';
+import type { Graph, HostArray, Op, ValueId } from '../../../jit/graph/graph.ts';
 import { appendGradient, gradientGraph } from '../../../jit/transform/differentiate.ts';
 import { inlineCalls } from '../../../jit/transform/inline-calls.ts';
 import { simplify } from '../../../jit/transform/simplify.ts';
 import { addInputs, bools, difference, floats, integers, irregular, run, weighted } from './arrays.ts';
 import { checkDerivatives } from './finite-differences.ts';
-import { SCAN_INPUTS, binary, branching, calling, recurrence, scanned, unary, unrolled } from './programs.ts';
+import { SCAN_INPUTS, binary, branching, calling, recurrence, scanned, sum, unary, unrolled } from './programs.ts';
+import { SMOOTH, randomGraph } from './random-graphs.ts';
 
 /** A few float32 roundings of sums of products below ten. */
 const ROUNDING = 5e-6;
+
+/** Few enough for the reference, which evaluates elements one by one. */
+const RANDOM_GRAPHS = 150;
 
 const WRT = ['h', 'x', 'w', 'u', 'table'];
 
@@ -234,5 +238,27 @@ describe('appendGradient', () => {
     expect(() => appendGradient(b, { outputs: [x], cotangents: [x], wrt: [n], since: 0 })).toThrow(
       new TypeError('Cannot differentiate f: expected float32 values but got int32[]'),
     );
+  });
+});
+
+describe('random programs with loops, branches and calls', () => {
+  test('have the derivatives of central differences, in first and second order', () => {
+    const wrong: string[] = [];
+    const met = new Set<Op>();
+    for (let seed = 1; seed <= RANDOM_GRAPHS; seed += 1) {
+      const { graph, inputs } = randomGraph(seed, 16, SMOOTH);
+      const b = new GraphBuilder('random');
+      const made = b.inline(graph, addInputs(b, inputs)).filter((id) => b.type(id).dtype === 'float32');
+      if (made.length === 0) continue;
+      const value = sum(
+        b,
+        made.map((id, index) => weighted(b, id, index)),
+      );
+      const scalar = b.finish([{ name: 'value', value }]);
+      for (const { op } of scalar.nodes) met.add(op);
+      for (const found of checkDerivatives(scalar, inputs)) wrong.push(`${seed}: ${found}`);
+    }
+    expect(wrong).toEqual([]);
+    expect(['call', 'cond', 'scan'].filter((op) => !met.has(op as Op))).toEqual([]);
   });
 });

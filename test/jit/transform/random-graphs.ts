@@ -2,11 +2,14 @@ import { GraphBuilder } from '../../../jit/graph/builder.ts';
 import {
   BINARY_FUNCTIONS,
   COMPARISONS,
+  type BinaryFunction,
   type DType,
   type Graph,
   type HostArray,
   REDUCTIONS,
+  type Reduction,
   UNARY_FUNCTIONS,
+  type UnaryFunction,
   type ValueId,
   type ValueType,
   allocate,
@@ -14,6 +17,7 @@ import {
   sizeOf,
 } from '../../../jit/graph/graph.ts';
 import { ShapeError } from '../../../jit/graph/shape-error.ts';
+import { irregular } from './arrays.ts';
 
 /** Whole numbers below `below`, the same for a seed (mulberry32). */
 export type Draw = (below: number) => number;
@@ -28,34 +32,61 @@ export function drawsOf(seed: number): Draw {
   };
 }
 
-const SHAPES = [[], [1], [3], [2, 3], [1, 3], [2, 1], [2, 2, 3]] as const;
+/** What random graphs are made of. */
+export interface Vocabulary {
+  readonly unary: readonly UnaryFunction[];
+  readonly binary: readonly BinaryFunction[];
+  readonly reductions: readonly Reduction[];
+  readonly numbers: readonly number[];
+}
+
 const NUMBERS = [0, -0, 1, -1, 2, 0.5, -1.5, 3, Number.NaN, Infinity, -Infinity, 1e-30, 7.25, 1e30];
+
+/** Everything, with numbers that are zeros, ones, NaN and infinities more often than not. */
+export const ANYTHING: Vocabulary = {
+  unary: UNARY_FUNCTIONS,
+  binary: BINARY_FUNCTIONS,
+  reductions: REDUCTIONS,
+  numbers: NUMBERS,
+};
+
+/** Functions that central differences can follow, and numbers without ties. */
+export const SMOOTH: Vocabulary = {
+  unary: ['tanh', 'sin', 'cos', 'sigmoid', 'neg', 'atan', 'erf'],
+  binary: ['add', 'sub', 'mul'],
+  reductions: ['sum', 'mean'],
+  numbers: irregular(200).map((x) => 1.4 * x - 0.7),
+};
+
+const SHAPES = [[], [1], [3], [2, 3], [1, 3], [2, 1], [2, 2, 3]] as const;
 const MOST_ELEMENTS = 48;
 
 const pick = <T>(draw: Draw, items: readonly T[]): T => items[draw(items.length)] as T;
 
-/** An array of numbers that are zeros, ones, NaN and infinities more often than not. */
-export function randomArray(draw: Draw, { shape, dtype }: ValueType): HostArray {
+/** An array of the vocabulary's numbers, small whole numbers, or bools. */
+export function randomArray(draw: Draw, { shape, dtype }: ValueType, { numbers }: Vocabulary): HostArray {
   const data = allocate(dtype, sizeOf(shape));
   for (let i = 0; i < data.length; i += 1)
-    data[i] = dtype === 'float32' ? pick(draw, NUMBERS) : dtype === 'int32' ? draw(7) - 3 : draw(2);
+    data[i] = dtype === 'float32' ? pick(draw, numbers) : dtype === 'int32' ? draw(7) - 3 : draw(2);
   return { shape, dtype, data };
 }
 
-const ADD: readonly ((b: GraphBuilder, pool: readonly ValueId[], draw: Draw) => readonly ValueId[])[] = [
-  (b, _, draw) => {
+type Add = (b: GraphBuilder, pool: readonly ValueId[], draw: Draw, words: Vocabulary) => readonly ValueId[];
+
+const ADD: readonly Add[] = [
+  (b, _, draw, words) => {
     const type = { shape: pick(draw, SHAPES), dtype: pick<DType>(draw, ['float32', 'float32', 'int32', 'bool']) };
-    const { data, ...rest } = randomArray(draw, type);
+    const { data, ...rest } = randomArray(draw, type, words);
     return [b.constant({ ...rest, data: draw(3) > 0 ? data.slice(0, 1) : data })];
   },
-  (b, pool, draw) => [b.one('unary', { fn: pick(draw, UNARY_FUNCTIONS) }, [pick(draw, pool)])],
-  (b, pool, draw) => [b.one('unary', { fn: pick(draw, ['neg', 'not', 'abs'] as const) }, [pool.at(-1) as ValueId])],
-  (b, pool, draw) => [b.one('binary', { fn: pick(draw, BINARY_FUNCTIONS) }, [pick(draw, pool), pick(draw, pool)])],
-  (b, pool, draw) => [
-    b.one('binary', { fn: pick(draw, BINARY_FUNCTIONS) }, [pick(draw, pool), b.splat(pick(draw, NUMBERS))]),
+  (b, pool, draw, words) => [b.one('unary', { fn: pick(draw, words.unary) }, [pick(draw, pool)])],
+  (b, pool, draw) => [b.one('unary', { fn: pick(draw, ['neg', 'not'] as const) }, [pool.at(-1) as ValueId])],
+  (b, pool, draw, words) => [b.one('binary', { fn: pick(draw, words.binary) }, [pick(draw, pool), pick(draw, pool)])],
+  (b, pool, draw, words) => [
+    b.one('binary', { fn: pick(draw, words.binary) }, [pick(draw, pool), b.splat(pick(draw, words.numbers))]),
   ],
-  (b, pool, draw) => [
-    b.one('binary', { fn: pick(draw, BINARY_FUNCTIONS) }, [b.splat(pick(draw, NUMBERS)), pick(draw, pool)]),
+  (b, pool, draw, words) => [
+    b.one('binary', { fn: pick(draw, words.binary) }, [b.splat(pick(draw, words.numbers)), pick(draw, pool)]),
   ],
   (b, pool, draw) => [b.one('compare', { fn: pick(draw, COMPARISONS) }, [pick(draw, pool), pick(draw, pool)])],
   (b, pool, draw) => {
@@ -63,14 +94,16 @@ const ADD: readonly ((b: GraphBuilder, pool: readonly ValueId[], draw: Draw) => 
     return bools.length === 0 ? [] : [b.one('select', {}, [pick(draw, bools), pick(draw, pool), pick(draw, pool)])];
   },
   (b, pool, draw) => [b.one('cast', { dtype: pick(draw, ['float32', 'int32', 'bool'] as const) }, [pick(draw, pool)])],
-  (b, pool, draw) => {
+  (b, pool, draw, words) => {
     const x = pick(draw, pool);
     const axes = b.type(x).shape.flatMap((_, axis) => (draw(2) === 0 ? [axis] : []));
-    return [b.one('reduce', { fn: pick(draw, REDUCTIONS), axes, keepDims: draw(2) === 0 }, [x])];
+    return [b.one('reduce', { fn: pick(draw, words.reductions), axes, keepDims: draw(2) === 0 }, [x])];
   },
   (b, pool, draw) => {
     const x = pick(draw, pool);
     const axis = draw(Math.max(1, b.type(x).shape.length));
+    // Where the largest of NaN lies is not promised.
+    if (b.type(x).dtype === 'float32') return [];
     return [b.one('argReduce', { fn: pick(draw, ['max', 'min'] as const), axis }, [x])];
   },
   (b, pool, draw) => {
@@ -139,7 +172,7 @@ const ADD: readonly ((b: GraphBuilder, pool: readonly ValueId[], draw: Draw) => 
     const x = pick(draw, pool);
     return [b.one('size', { axes: b.type(x).shape.flatMap((_, axis) => (draw(2) === 0 ? [axis] : [])) }, [x])];
   },
-  (b, pool, draw) => [b.one('stopGradient', {}, [pick(draw, pool)])],
+  (b, pool, draw, words) => (words === ANYTHING ? [b.one('stopGradient', {}, [pick(draw, pool)])] : []),
   (b, pool, draw) => {
     const x = pick(draw, pool);
     const { shape } = b.type(x);
@@ -162,74 +195,93 @@ const ADD: readonly ((b: GraphBuilder, pool: readonly ValueId[], draw: Draw) => 
   },
 ];
 
-/** Primitives with bodies, each on values of the pool. */
-function addBody(b: GraphBuilder, pool: readonly ValueId[], draw: Draw): readonly ValueId[] {
+/** A branch on a predicate, outputs of like types paired. */
+const addCond: Add = (b, pool, draw, words) => {
   const operands = Array.from({ length: 1 + draw(3) }, () => pick(draw, pool));
   const types = operands.map((id) => b.type(id));
-  const kind = draw(3);
-  if (kind === 0) {
-    const bools = pool.filter((id) => b.type(id).dtype === 'bool' && b.type(id).shape.length === 0);
-    const predicate =
-      bools.length > 0 && draw(2) === 0
-        ? pick(draw, bools)
-        : b.constant(randomArray(draw, { shape: [], dtype: 'bool' }));
-    const [then, otherwise] = [randomBody(types, draw), randomBody(types, draw)];
-    const outputs = then.outputs.flatMap((port) => {
-      const like = otherwise.outputs.find(({ value }) =>
-        sameType(otherwise.values[value] as ValueType, then.values[port.value] as ValueType),
-      );
-      return like === undefined ? [] : [[port, { ...like, name: port.name }] as const];
-    });
-    if (outputs.length === 0) return [];
-    const attrs = {
-      // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
-      then: { ...then, outputs: outputs.map((pair) => pair[0]) },
-      otherwise: { ...otherwise, outputs: outputs.map((pair) => pair[1]) },
-    };
-    return b.add('cond', attrs, [predicate, ...operands]);
-  }
-  const body = randomBody(types, draw);
-  if (kind === 1) {
-    const mapped = operands.map(() => draw(2) === 0);
-    const count = 1 + draw(2);
-    return b.add(
-      'call',
-      { body, count, mapped },
-      operands.flatMap((id, index) => (mapped[index] === true ? Array.from({ length: count }, () => id) : [id])),
-    );
-  }
-  // Outputs of the types of the first operands are carries; the rest is stacked.
-  const carries = draw(types.length + 1);
-  const next = types.slice(0, carries).map((type, index) => {
-    const like = body.outputs.filter(({ value }) => sameType(body.values[value] as ValueType, type));
-    return {
-      name: `carry${index}`,
-      value: (draw(3) === 0 ? undefined : like.at(-1)?.value) ?? (body.inputs[index]?.value as ValueId),
-    };
+  const bools = pool.filter((id) => b.type(id).dtype === 'bool' && b.type(id).shape.length === 0);
+  const constant = (): ValueId => b.constant(randomArray(draw, { shape: [], dtype: 'bool' }, words));
+  const predicate = bools.length > 0 && draw(2) === 0 ? pick(draw, bools) : constant();
+  const [then, otherwise] = [randomBody(types, draw, words), randomBody(types, draw, words)];
+  const typeIn = (graph: Graph, id: ValueId): ValueType => graph.values[id] as ValueType;
+  const outputs = then.outputs.flatMap((port) => {
+    const like = otherwise.outputs.find(({ value }) => sameType(typeIn(otherwise, value), typeIn(then, port.value)));
+    return like === undefined ? [] : [[port, { ...like, name: port.name }] as const];
   });
-  return b.add(
-    'scan',
-    { body: { ...body, outputs: [...next, ...body.outputs] }, length: 1 + draw(3), carries, sequences: 0 },
-    operands,
-  );
-}
+  if (outputs.length === 0) return [];
+  const attrs = {
+    // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
+    then: { ...then, outputs: outputs.map((pair) => pair[0]) },
+    otherwise: { ...otherwise, outputs: outputs.map((pair) => pair[1]) },
+  };
+  return b.add('cond', attrs, [predicate, ...operands]);
+};
 
-function randomBody(types: readonly ValueType[], draw: Draw): Graph {
+const addCall: Add = (b, pool, draw, words) => {
+  const operands = Array.from({ length: 1 + draw(3) }, () => pick(draw, pool));
+  const body = randomBody(
+    operands.map((id) => b.type(id)),
+    draw,
+    words,
+  );
+  const mapped = operands.map(() => draw(2) === 0);
+  const count = 1 + draw(3);
+  const inputs = operands.flatMap((id, index) => {
+    const like = pool.filter((other) => sameType(b.type(other), b.type(id)));
+    return mapped[index] === true ? Array.from({ length: count }, () => pick(draw, like)) : [id];
+  });
+  return b.add('call', { body, count, mapped }, inputs);
+};
+
+/** A loop whose carries are made of the body's outputs of like types, where there are any. */
+const addScan: Add = (b, pool, draw, words) => {
+  const length = 1 + draw(3);
+  const long = pool.filter((id) => b.type(id).shape[0] === length);
+  const sequences = long.length === 0 ? 0 : draw(3);
+  const starts = Array.from({ length: draw(3) }, () => pick(draw, pool));
+  const slices = Array.from({ length: sequences }, () => pick(draw, long));
+  const captured = Array.from({ length: draw(3) }, () => pick(draw, pool));
+  const types = [...starts, ...slices, ...captured].map((id, index): ValueType => {
+    const { shape, dtype } = b.type(id);
+    return { shape: index >= starts.length && index < starts.length + sequences ? shape.slice(1) : shape, dtype };
+  });
+  if (types.length === 0) return [];
+  const body = randomBody(types, draw, words);
+  const carries = starts.map((_, index) => {
+    const like = body.outputs.filter(({ value }) =>
+      sameType(body.values[value] as ValueType, types[index] as ValueType),
+    );
+    const value = draw(4) === 0 ? undefined : like.at(-1)?.value;
+    return { name: `carry${index}`, value: value ?? (body.inputs[index]?.value as ValueId) };
+  });
+  const attrs = {
+    body: { ...body, outputs: [...carries, ...body.outputs] },
+    length,
+    carries: starts.length,
+    sequences,
+  };
+  return b.add('scan', attrs, [...starts, ...slices, ...captured]);
+};
+
+function randomBody(types: readonly ValueType[], draw: Draw, words: Vocabulary): Graph {
   const b = new GraphBuilder('body');
   const inputs = types.map((type, index) => b.input(`in${index}`, type));
-  return finished(b, grown(b, { pool: inputs, draw, nodes: 4, bodies: false }), draw);
+  return finished(b, grown(b, inputs, { draw, words, nodes: 5, add: ADD }), draw);
+}
+
+interface Growth {
+  readonly draw: Draw;
+  readonly words: Vocabulary;
+  readonly nodes: number;
+  readonly add: readonly Add[];
 }
 
 /** Adds nodes to a builder; gives all values. Attempts that don't fit are dropped. */
-function grown(
-  b: GraphBuilder,
-  { pool: start, draw, nodes, bodies }: { pool: readonly ValueId[]; draw: Draw; nodes: number; bodies: boolean },
-): readonly ValueId[] {
+function grown(b: GraphBuilder, start: readonly ValueId[], { draw, words, nodes, add }: Growth): readonly ValueId[] {
   const pool = [...start];
   for (let attempt = 0; b.nodes.length < nodes && attempt < nodes * 20; attempt += 1) {
     try {
-      const add = bodies && draw(8) === 0 ? addBody : pick(draw, ADD);
-      for (const id of add(b, pool, draw))
+      for (const id of pick(draw, add)(b, pool, draw, words))
         if (sizeOf(b.type(id).shape) <= MOST_ELEMENTS && b.type(id).shape.length < 5) pool.push(id);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
@@ -243,8 +295,12 @@ function finished(b: GraphBuilder, pool: readonly ValueId[], draw: Draw): Graph 
   return b.finish(given.map((value, index) => ({ name: `out${index}`, value })));
 }
 
-/** A graph of anything, with inputs for it; what doesn't fit together isn't in it. */
-export function randomGraph(seed: number, nodes: number): { graph: Graph; inputs: Map<string, HostArray> } {
+/** A graph of about so many nodes, with inputs for it; what doesn't fit together isn't in it. */
+export function randomGraph(
+  seed: number,
+  nodes: number,
+  words: Vocabulary = ANYTHING,
+): { graph: Graph; inputs: Map<string, HostArray> } {
   const draw = drawsOf(seed);
   const b = new GraphBuilder('random');
   const types: readonly ValueType[] = [
@@ -255,7 +311,8 @@ export function randomGraph(seed: number, nodes: number): { graph: Graph; inputs
     { shape: [1, 3], dtype: 'bool' },
     { shape: [], dtype: 'bool' },
   ];
-  const inputs = new Map(types.map((type, index) => [`x${index}`, randomArray(draw, type)]));
-  const pool = grown(b, { pool: types.map((type, index) => b.input(`x${index}`, type)), draw, nodes, bodies: true });
-  return { graph: finished(b, pool, draw), inputs };
+  const inputs = new Map(types.map((type, index) => [`x${index}`, randomArray(draw, type, words)]));
+  const start = types.map((type, index) => b.input(`x${index}`, type));
+  const add = [...ADD, addCond, addCall, addScan, addScan];
+  return { graph: finished(b, grown(b, start, { draw, words, nodes, add }), draw), inputs };
 }
