@@ -33,6 +33,9 @@ export interface SimplifyOptions {
 /**
  * The same graph with less to do: what no output needs goes, what is computed twice is computed once, small constants are
  * computed, identities go; also in bodies. Ports keep their names and order; no value changes, and no derivative.
+ *
+ * **Source** Cocke and Schwartz, "Programming languages and their compilers", 1970 (value numbering). **Checked against** random graphs
+ * as they were, bit by bit. **Differs**: also across calls, branches and loops, whose idle inputs and outputs go.
  */
 export function simplify(graph: Graph, { sizes = 'fold' }: SimplifyOptions = {}): Graph {
   return simplified(graph, { foldsSizes: sizes === 'fold', keys: new NodeKeys() });

@@ -9,13 +9,12 @@ interface UnaryApplied {
 }
 
 /** The cotangent of x from that of y = fn(x). */
-type UnaryDerivative = (b: Build, applied: UnaryApplied) => ValueId | undefined;
+type UnaryDerivative = (b: Build, applied: UnaryApplied) => ValueId;
 
 const TWO_OVER_ROOT_PI = 2 / Math.sqrt(Math.PI);
 
 const square = (b: Build, x: ValueId): ValueId => b.mul(x, x);
 const root = (b: Build, x: ValueId): ValueId => b.unary('sqrt', x);
-const none = (): undefined => undefined;
 
 /** The cotangent where a condition holds, else 0. A product: onnxruntime takes twice as long to select. */
 export function masked(b: Build, dy: ValueId, condition: ValueId): ValueId {
@@ -53,35 +52,15 @@ const UNARY_DERIVATIVES = {
   softplus: (b, { x, dy }) => b.mul(dy, b.unary('sigmoid', x)),
   erf: (b, { x, dy }) => b.mul(dy, b.mul(b.unary('exp', b.neg(square(b, x))), b.number(TWO_OVER_ROOT_PI))),
   relu: (b, { y, dy }) => masked(b, dy, b.compare('greater', y, b.number(0))),
-  sign: none,
-  floor: none,
-  ceil: none,
-  round: none,
-  not: none,
-  isNan: none,
-  isInf: none,
-  isFinite: none,
-} satisfies Record<UnaryFunction, UnaryDerivative>;
-
-/** Whether a function's derivative is zero wherever it has one. */
-export function isFlat(fn: UnaryFunction | BinaryFunction): boolean {
-  return FLAT.has(fn);
-}
-
-const FLAT: ReadonlySet<string> = new Set([
-  'sign',
-  'floor',
-  'ceil',
-  'round',
-  'not',
-  'isNan',
-  'isInf',
-  'isFinite',
-  'floorDiv',
-  'and',
-  'or',
-  'xor',
-]);
+  sign: undefined,
+  floor: undefined,
+  ceil: undefined,
+  round: undefined,
+  not: undefined,
+  isNan: undefined,
+  isInf: undefined,
+  isFinite: undefined,
+} satisfies Record<UnaryFunction, UnaryDerivative | undefined>;
 
 interface BinaryApplied {
   readonly x: ValueId;
@@ -131,11 +110,23 @@ const BINARY_DERIVATIVES = {
   xor: undefined,
 } satisfies Record<BinaryFunction, BinaryDerivative | undefined>;
 
+const FLAT: ReadonlySet<string> = new Set(
+  Object.entries({ ...UNARY_DERIVATIVES, ...BINARY_DERIVATIVES }).flatMap(([fn, rule]) =>
+    rule === undefined ? [fn] : [],
+  ),
+);
+
+/** Whether a function's derivative is zero wherever it has one. */
+export function isFlat(fn: UnaryFunction | BinaryFunction): boolean {
+  return FLAT.has(fn);
+}
+
 export const ELEMENTWISE_DERIVATIVES: {
   readonly [O in 'unary' | 'binary' | 'compare' | 'select' | 'cast' | 'stopGradient']: Derivative<O>;
 } = {
   unary: ({ b }, { attrs, inputs, outputs, cotangents }) => {
-    const derivative: UnaryDerivative = UNARY_DERIVATIVES[attrs.fn];
+    const derivative: UnaryDerivative | undefined = UNARY_DERIVATIVES[attrs.fn];
+    if (derivative === undefined) return [];
     return [derivative(b, { x: at(inputs, 0), y: at(outputs, 0), dy: at(cotangents, 0) })];
   },
   binary: ({ b }, { attrs, inputs, outputs, cotangents, wanted }) => {

@@ -2,6 +2,7 @@ import type { Attributes, Graph, Node, Op, ValueId } from '../../graph/graph.ts'
 import { callGroups } from '../bodies.ts';
 import { isFlat } from './elementwise.ts';
 
+/** Primitives whose output is a step function of their inputs, or doesn't depend on their elements. */
 const UNREACHED: ReadonlySet<Op> = new Set<Op>(['constant', 'iota', 'size', 'compare', 'argReduce', 'stopGradient']);
 
 /** Which outputs of a node have a derivative by at least one of the flagged inputs. Only float32 values have derivatives. */

@@ -11,6 +11,7 @@ import {
   sizeOf,
 } from '../../../jit/graph/graph.ts';
 import { gradientGraph } from '../../../jit/transform/differentiate.ts';
+import { hvpGraph } from '../../../jit/transform/hvp.ts';
 import { addInputs, difference, floats, run, weighted } from './arrays.ts';
 
 /** A few float32 roundings on each side; sums of up to hundred elements in different orders. */
@@ -282,6 +283,18 @@ describe('where TensorFlow.js has no finite derivative', () => {
       sqrt(builder, builder.one('reduce', { fn: 'sum', axes: [0], keepDims: false }, [square(builder, x)]));
     expect(gradientOf(norm, floats([2], [0, 0]))).toEqual([0, 0]);
     expect(gradientOf(norm, floats([2], [3, -4]))).toEqual([Math.fround(0.6), Math.fround(-0.8)]);
+  });
+
+  test('a norm at 0 has a second derivative of 0, and no NaN', () => {
+    const b = new GraphBuilder('norm');
+    const x = b.input('x', { shape: [2], dtype: 'float32' });
+    const value = sqrt(b, b.one('reduce', { fn: 'sum', axes: [0], keepDims: false }, [square(b, x)]));
+    const graph = hvpGraph(b.finish([{ name: 'value', value }]), { output: 'value', wrt: ['x'] });
+    const arrays = new Map([
+      ['x', floats([2], [0, 0])],
+      ['tangent/x', floats([2], [1, 2])],
+    ]);
+    expect(Array.from(run(graph, arrays).get('hvp/x')?.data ?? [], Math.abs)).toEqual([0, 0]);
   });
 
   test('ties as documented: abs at 0 is -1, relu at 0 is 0, the first operand of max and min, all equal elements', () => {
