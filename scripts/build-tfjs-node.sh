@@ -42,8 +42,9 @@ try() {
 }
 if try 2> /dev/null; then exit 0; fi
 
-# The JavaScript and the sources of the binding, without the install script; the headers of Node's C interface.
-npm install --no-save --ignore-scripts --no-audit --no-fund "$package@4.22.0" node-api-headers@1
+# The JavaScript and the sources of the binding, without the install script; the headers of Node's C interface. npm leaves out what a
+# project names as an optional peer, as this one does; --save-dev makes it a wanted package, and --no-save keeps that out of the files.
+npm install --no-save --save-dev --ignore-scripts --no-audit --no-fund "$package@4.22.0" node-api-headers@1
 module=$directory/node_modules/$package
 
 # The library and its C headers, out of the wheel.
