@@ -66,7 +66,7 @@ const SMOOTHING = 0.9;
 
 /**
  * Compares optimizers: same initial weights and same batches for all at a seed, hand-designed ones at their tuned learning rate,
- * everything measured on fixed batches of the test split.
+ * everything measured on fixed batches of the test split. Tuning reads other seeds and outerValid.
  *
  * **Source**: the evaluation protocol of google/learned_optimization's baselines and of Celo (Moudgil 2025).
  * **Checked against**: a quadratic with a known answer; equal optimizers end equal to the bit.
@@ -90,7 +90,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     format: 'lopt-evaluation',
     formatVersion: 1,
     suite,
-    scoredOn: `means over up to ${batchCount} fixed batches of 256 examples (all, where there are fewer) of the test split, which neither training nor meta-training reads`,
+    scoredOn: `means over up to ${batchCount} fixed batches of 256 examples (all, where there are fewer) of the test split, which neither training nor tuning nor meta-training reads`,
     seeds: Array.from({ length: seeds }, (_, seed) => seed),
     tuningSeeds: Array.from({ length: tuningSeeds }, (_, seed) => FIRST_TUNING_SEED + seed),
     intervalMethod: INTERVAL_METHOD,
@@ -111,7 +111,9 @@ async function evaluateRow(spec: EvaluationTask, context: RowContext): Promise<E
   const windowLength = windowFor(horizon, points);
   const taskKey = fold(rootKey('lopt evaluation'), name);
   const batches = evaluationBatches(task, { key: taskKey, count });
-  const run = { ...spec, taskKey, batches, windowLength };
+  // Rates are chosen on other examples than those that are reported.
+  const tuningBatches = evaluationBatches(task, { key: fold(taskKey, 'tuning'), count, split: 'outerValid' });
+  const run = { ...spec, taskKey, batches, tuningBatches, windowLength };
   const reference = contestants.find(({ label }) => label === REFERENCE);
   // The reference first: what it reaches is what the others are measured by.
   const order = [...(reference ? [reference] : []), ...contestants.filter(({ label }) => label !== REFERENCE)];
@@ -140,6 +142,7 @@ async function evaluateRow(spec: EvaluationTask, context: RowContext): Promise<E
 interface Run extends EvaluationTask {
   readonly taskKey: Key;
   readonly batches: readonly EvaluationBatch[];
+  readonly tuningBatches: readonly EvaluationBatch[];
   readonly windowLength: number;
 }
 
@@ -158,7 +161,7 @@ async function evaluateContestant(
         horizon: run.horizon,
         windowLength: run.windowLength,
         seedKeys: seedKeys(run.taskKey, { first: FIRST_TUNING_SEED, count: tuningSeeds }),
-        batches: run.batches,
+        batches: run.tuningBatches,
         onWindow: (share) => progress.counter(`tuning ${what}`, share),
       })
     : null;
@@ -233,7 +236,7 @@ function entryOf(
   return {
     optimizer: label,
     kind,
-    tuned: tuned && { lr: tuned.best.lr, schedule: tuned.best.schedule },
+    tuned: tuned && { lr: tuned.best.lr, schedule: tuned.best.schedule, atEdge: tuned.atEdge },
     grid: tuned?.grid ?? [],
     seen: seenDataSets ? dataSet !== undefined && seenDataSets.has(dataSet) : null,
     losses: curves.losses.map((losses) => losses.map(sixDigits)),

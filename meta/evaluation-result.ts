@@ -16,8 +16,11 @@ export interface EvaluationEntry {
   /** How the optimizer was named by the caller. */
   readonly optimizer: string;
   readonly kind: 'hand' | 'learned';
-  /** Learning rate and schedule chosen on the tuning seeds; null for a learned optimizer, which isn't tuned. */
-  readonly tuned: { readonly lr: number; readonly schedule: LrSchedule } | null;
+  /**
+   * Learning rate and schedule chosen on the tuning seeds; null for a learned optimizer, which isn't tuned. `atEdge`: the grid may grow
+   * no further and the best is still at its edge, so a better rate may lie beyond.
+   */
+  readonly tuned: { readonly lr: number; readonly schedule: LrSchedule; readonly atEdge: boolean } | null;
   readonly grid: readonly GridPoint[];
   /** Whether meta-training saw the row's data set; null where nothing was meta-trained, or what it saw isn't known. */
   readonly seen: boolean | null;

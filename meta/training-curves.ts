@@ -1,7 +1,7 @@
 import { fold, type Key } from '../jit/random/key.ts';
 import type { Arrays } from '../lopt/optimizer.ts';
 import { batchRows } from '../tasks/batches.ts';
-import type { Task } from '../tasks/task.ts';
+import type { Split, Task } from '../tasks/task.ts';
 import { planWindow, type Stream } from './plan.ts';
 import type { EvaluationBatch, Unroll } from './unroll.ts';
 
@@ -132,21 +132,26 @@ function particleMean(
 const EVALUATION_ROWS = 256;
 
 /**
- * Fixed batches of the test split, which meta-training never reads: at most `count`, fewer where the split has fewer rows. A task without
- * data is measured under fixed noise.
+ * Fixed batches of a split: at most `count`, fewer where the split has fewer rows. A task without data is measured under fixed noise.
+ * @param options.split `test`, which is for reported numbers alone, unless another is given.
+ * @throws RangeError when the split is empty.
  */
 export function evaluationBatches(
   task: Task,
-  { key, count }: { readonly key: Key; readonly count: number },
+  { key, count, split = 'test' }: { readonly key: Key; readonly count: number; readonly split?: Split },
 ): EvaluationBatch[] {
   const { data } = task;
-  const size = data?.size('test') ?? Number.POSITIVE_INFINITY;
+  const size = data?.size(split) ?? Number.POSITIVE_INFINITY;
+  if (!(size > 0))
+    throw new RangeError(
+      `Cannot measure ${task.name}: expected at least one example in its split ${split} but data.size('${split}') is ${size}`,
+    );
   const batchSize = Math.min(EVALUATION_ROWS, size);
   const batches = Math.min(count, Math.floor(size / batchSize));
   return Array.from({ length: batches }, (_, index): EvaluationBatch => {
     const noise = { key: fold(key, 'evaluation noise', index) };
     if (!data) return noise;
-    const rows = batchRows({ ...data, batchSize }, { split: 'test', key: fold(key, 'evaluation'), index });
+    const rows = batchRows({ ...data, batchSize }, { split, key: fold(key, 'evaluation'), index });
     return { ...noise, rows };
   });
 }

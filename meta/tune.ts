@@ -14,7 +14,8 @@ import { createUnroll, type EvaluationBatch } from './unroll.ts';
  *
  * **Source**: the learning-rate search of google/learned_optimization's baselines (rates {1, 3} x 10^k, lowest final loss averaged over seeds).
  * **Checked against**: a quadratic whose best constant rate is known.
- * **Differs**: a falling schedule beside the constant one, seeds other than the reported ones, an edge is never the answer.
+ * **Differs**: a falling schedule beside the constant one, seeds other than the reported ones; the grid grows by at most four times two decades, and an edge that is still the best is said to be
+ * one.
  */
 
 /** {1, 3} x 10^-5 .. 10^0. */
@@ -41,7 +42,7 @@ function lrValues({ name, values }: Optimizer): LrValues {
   return { initial, end };
 }
 
-// A grid that was extended this often without finding an inner minimum has none within twenty decades.
+// By two decades each: a rate beyond 10^-13 or 3 x 10^8 isn't looked for, and the result says that the best is at the edge.
 const MOST_EXTENSIONS = 4;
 
 export interface TuneOptions {
@@ -65,6 +66,8 @@ export interface TuneOptions {
 export interface Tuned {
   readonly best: GridPoint;
   readonly grid: readonly GridPoint[];
+  /** Whether the best is at an edge, or everything diverged, though the grid was extended as often as it may be. */
+  readonly atEdge: boolean;
 }
 
 /**
@@ -81,7 +84,7 @@ export async function tuneLearningRate(options: TuneOptions): Promise<Tuned> {
       byScheduleAndRate,
     );
   }
-  return { best: bestOf(grid), grid };
+  return { best: bestOf(grid), grid, atEdge: extensionOf(grid).length > 0 };
 }
 
 /** The values of an optimizer made with TUNED_LR, at one learning rate and schedule. */

@@ -23,9 +23,10 @@ export function accuracyText({ accuracy }: EvaluationEntry): string {
   return accuracy.count === 0 ? 'diverged' : `${(accuracy.mean * 100).toFixed(1)} %`;
 }
 
-/** Learning rate and schedule that tuning chose. */
+/** Learning rate and schedule that tuning chose, and whether the grid ended there. */
 export function tunedText({ tuned }: EvaluationEntry): string {
-  return tuned === null ? 'not tuned' : `lr ${numberText(tuned.lr)} ${tuned.schedule}`;
+  if (tuned === null) return 'not tuned';
+  return `lr ${numberText(tuned.lr)} ${tuned.schedule}${tuned.atEdge ? ' (at the grid’s end: a better one may lie beyond)' : ''}`;
 }
 
 /** Steps to tuned Adam's final loss, or that it took the longer run, or never came. */

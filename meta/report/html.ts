@@ -204,7 +204,7 @@ function methodSection({ scoredOn, seeds, tuningSeeds, intervalMethod, configura
     '<section>',
     '<h2>How this was measured</h2>',
     `<p>Every optimizer starts from the same initial weights and sees the same batches at a given seed. Losses are ${escapeXml(scoredOn)}.`,
-    `Hand-designed optimizers run at the best of a grid of learning rates, each constant and falling linearly to 0 over the horizon, chosen by the mean final loss over the tuning seeds (${tuningSeeds.join(', ')}); what is shown are the seeds ${seeds.join(', ')}. “Tuned Adam” (${REFERENCE}) is the better of both schedules.`,
+    `Hand-designed optimizers run at the best of a grid of learning rates, each constant and falling linearly to 0 over the horizon, chosen by the mean final loss on fixed batches of the outerValid split over the tuning seeds (${tuningSeeds.join(', ')}), neither of which is reported; what is shown are the seeds ${seeds.join(', ')}. “Tuned Adam” (${REFERENCE}) is the better of both schedules.`,
     `Intervals and bands: ${escapeXml(intervalMethod)}; a dash where one seed has none.`,
     `“Steps to Adam’s”: the first evaluated step at which the mean loss over seeds, smoothed (moving average, 0.9 a point), is at most tuned Adam’s smoothed final one; “a of b” means a second run that was told the longer horizon b. A seed of which a loss is not finite counts as diverged: it leaves the means, its curve stops, and its row counts as lost.</p>`,
     `<table class="facts"><tbody>${facts.join('')}</tbody></table>`,

@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fromJson, toJson } from '../../checkpoints/json-numbers.ts';
 import { createEngine } from '../../jit/engines/create-engine.ts';
@@ -6,7 +7,9 @@ import { fold, rootKey } from '../../jit/random/key.ts';
 import { createOptimizer } from '../../lopt/registry.ts';
 import { evaluate, meanCurve, smoothed, windowFor, type Contestant, type EvaluationTask } from '../../meta/evaluate.ts';
 import { evaluationHtml } from '../../meta/report/html.ts';
+import { evaluationBatches } from '../../meta/training-curves.ts';
 import { LEARNING_RATES, TUNED_LR, tuneLearningRate } from '../../meta/tune.ts';
+import type { Task } from '../../tasks/task.ts';
 import { quadraticTask } from './quadratic-task.ts';
 
 let engine: Engine;
@@ -32,10 +35,10 @@ function hand(label: string, name: string, options: Record<string, unknown> = {}
 }
 
 describe('tuning', () => {
-  const tune = (curvature: number) =>
+  const tune = (curvature: number, task = quadraticTask(curvature)) =>
     tuneLearningRate({
       engine,
-      task: quadraticTask(curvature),
+      task,
       optimizer: createOptimizer('sgd', { lr: TUNED_LR }),
       horizon: 10,
       windowLength: 5,
@@ -48,7 +51,8 @@ describe('tuning', () => {
   });
 
   test('finds the rate that ends in one step', async () => {
-    const { best, grid } = await tune(1);
+    const { best, grid, atEdge } = await tune(1);
+    expect(atEdge).toBe(false);
     // Rate 1 / curvature lands on the minimum exactly, so both schedules do; the constant one comes first.
     expect(best).toEqual({ lr: 1, schedule: 'constant', loss: 0 });
     expect(grid).toHaveLength(24);
@@ -64,6 +68,26 @@ describe('tuning', () => {
     expect(Math.min(...rates)).toBeLessThan(lr);
     expect(Math.max(...rates)).toBeGreaterThan(lr);
     expect(new Set(grid.map((point) => `${point.schedule} ${point.lr}`)).size).toBe(grid.length);
+  });
+
+  /** The further down the better: there is no best rate. */
+  const slope: Task = {
+    ...quadraticTask(1),
+    loss: ({ params }) => {
+      const w = params.get('w');
+      if (!w) throw new Error('expected w');
+      return { loss: tf.sum(w) };
+    },
+  };
+
+  test.each([
+    ['up', slope, 3e8],
+    ['down', quadraticTask(1e30), 1e-13],
+  ])('ends %s after four extensions, and says so', async (_, task, lr) => {
+    const { best, grid, atEdge } = await tune(1, task);
+    expect(best.lr).toBe(lr);
+    expect(grid).toHaveLength(2 * (12 + 4 * 4));
+    expect(atEdge).toBe(true);
   });
 
   test('names an optimizer whose rate can’t be given to each particle', async () => {
@@ -178,6 +202,50 @@ describe('evaluate', () => {
     expect(rows[0]?.entries[1]?.longer).toEqual({ horizon: 25, stepsToReference: null, diverged: 0 });
     expect(rows[0]?.entries[1]?.final.interval).toBeNull();
   });
+});
+
+test('rates are tuned on outerValid, what is reported is measured on test', async () => {
+  const size = { train: 10, innerValid: 1, outerValid: 1, test: 1 };
+  const first = { train: 0, innerValid: 10, outerValid: 11, test: 12 };
+  // The loss is the value of the row, whatever the parameters: 1 on outerValid, 2 on test.
+  const values = Float32Array.of(...Array<number>(11).fill(0), 1, 2);
+  const task: Task = {
+    ...quadraticTask(0),
+    loss: ({ params, batch }) => {
+      const [w, value] = [params.get('w'), batch.get('value')];
+      if (!w || !value) throw new Error('expected w and value');
+      return { loss: tf.add(tf.mean(value), tf.mul(0, tf.sum(w))) };
+    },
+    data: {
+      dataSet: 'rows',
+      batchSize: 2,
+      resident: new Map([['value', { shape: [13], dtype: 'float32', data: values }]]),
+      size: (split) => size[split],
+      row: (split, index) => first[split] + index,
+      batch: ({ resident, rows }) => {
+        const value = resident.get('value');
+        if (!value) throw new Error('expected value');
+        return new Map([['value', tf.gather(value, tf.reshape(rows, [-1]))]]);
+      },
+    },
+  };
+  const { rows } = await evaluate({
+    engine,
+    suite: 's',
+    tasks: [{ task, name: 'rows', family: 'module', replaces: null, horizon: 2 }],
+    contestants: [hand('adam', 'adam')],
+    seeds: 1,
+    tuningSeeds: 1,
+  });
+  const [adam] = rows[0]?.entries ?? [];
+  expect(new Set(adam?.grid.map(({ loss }) => loss))).toEqual(new Set([1]));
+  expect(adam?.losses).toEqual([[2, 2]]);
+  size.outerValid = 0;
+  expect(() => evaluationBatches(task, { key: rootKey(0), count: 1, split: 'outerValid' })).toThrow(
+    new RangeError(
+      "Cannot measure bowl: expected at least one example in its split outerValid but data.size('outerValid') is 0",
+    ),
+  );
 });
 
 test('curves are smoothed from their first value', () => {

@@ -36,7 +36,7 @@ export function exampleEntry(
   return {
     optimizer,
     kind: learned ? 'learned' : 'hand',
-    tuned: learned ? null : { lr: 0.003, schedule: 'falling' },
+    tuned: learned ? null : { lr: 0.003, schedule: 'falling', atEdge: false },
     grid: learned
       ? []
       : [

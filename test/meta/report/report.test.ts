@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { summarize } from '../../../meta/evaluation-result.ts';
 import { fromJson, toJson } from '../../../checkpoints/json-numbers.ts';
 import { chartSvg } from '../../../meta/report/chart.ts';
-import { intervalText, numberText } from '../../../meta/report/format.ts';
+import { intervalText, numberText, tunedText } from '../../../meta/report/format.ts';
 import { evaluationHtml } from '../../../meta/report/html.ts';
 import { evaluationText, textTable } from '../../../meta/report/text-table.ts';
 import { exampleEntry, exampleResult, exampleRow } from './example-result.ts';
@@ -31,7 +31,9 @@ describe('the HTML page', () => {
 
   test('states the method, the seeds and whether data was seen', () => {
     expect(page).toContain('Student’s t with n - 1 degrees of freedom');
-    expect(page).toContain('what is shown are the seeds 0, 1, 2');
+    expect(page).toContain(
+      'chosen by the mean final loss on fixed batches of the outerValid split over the tuning seeds (1000, 1001), neither of which is reported; what is shown are the seeds 0, 1, 2',
+    );
     expect(page).toContain('data set seen by the meta-training of runs/a');
     expect(page).toContain('slanted (in place of mnist), batch 64; data set never seen by meta-training');
   });
@@ -45,6 +47,14 @@ describe('the HTML page', () => {
   test('is a pure function of the result', () => {
     expect(evaluationHtml(exampleResult())).toBe(page);
   });
+});
+
+test('a rate at the end of the grid is said to be one', () => {
+  const entry = exampleEntry('adam', { end: 0.2 });
+  expect(tunedText(entry)).toBe('lr 0.003 falling');
+  expect(tunedText({ ...entry, tuned: { lr: 3e8, schedule: 'constant', atEdge: true } })).toBe(
+    'lr 3.0e8 constant (at the grid’s end: a better one may lie beyond)',
+  );
 });
 
 describe('the chart', () => {
