@@ -23,6 +23,7 @@ export async function readExported(bytes: Uint8Array, { file }: { readonly file:
   const fail = (problem: string): never => {
     throw new CheckpointError(file, `Cannot read ${file} as an exported optimizer: ${problem}`);
   };
+  if (bytes.length === 0) return fail('it is empty');
   const model = await decodeModel(bytes);
   if (model === undefined) return fail('it is no ONNX model, or is damaged or cut off');
   const metadata = new Map(model.metadataProps?.map(({ key, value }) => [key ?? '', value ?? '']));
