@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EvaluationResult } from '../../meta/evaluation-result.ts';
 import { defineCommand, type CommandContext } from '../cli/command.ts';
@@ -53,14 +52,16 @@ export const evaluate = defineCommand({
     ['evaluate runs/a --tasks ./my-task.js --steps 1000 --json', 'Your own task; JSON for a script'],
   ],
   async run({ positionals, options }, context) {
-    const [{ evaluate }, { createEngine }, { loadContestants }, { loadEvaluationTasks }, { dataSetsFrom }] =
+    const [{ evaluate }, { createEngine }, { loadContestants }, { loadEvaluationTasks }, { dataSetsFrom }, reports] =
       await Promise.all([
         import('../../meta/evaluate.ts'),
         import('../../jit/engines/create-engine.ts'),
         import('../contestants.ts'),
         import('../evaluation-tasks.ts'),
         import('../data-sets.ts'),
+        import('../report-directory.ts'),
       ]);
+    if (options.out !== undefined) await reports.prepareReportDirectory(options.out);
     const dataSets = await dataSetsFrom(options.data, context);
     const { suite, tasks, messages } = await loadEvaluationTasks(
       options.tasks.length === 0 ? ['held-out'] : options.tasks,
@@ -121,7 +122,6 @@ async function writeReport(
   ]);
   context.stdout.write(json ? `${toJson(result, 2)}\n` : `${evaluationText(result)}\n`);
   if (out === undefined) return;
-  await mkdir(out, { recursive: true });
   await writeFileAtomically(join(out, 'report.json'), `${toJson(result, 2)}\n`);
   await writeFileAtomically(join(out, 'index.html'), evaluationHtml(result));
   context.stderr.write(`${join(out, 'index.html')} is the report, ${join(out, 'report.json')} its numbers\n`);

@@ -87,6 +87,22 @@ describe('lopt evaluate', () => {
     expect(JSON.parse(readFileSync(join(directory, 'report 1%#', 'report.json'), 'utf8'))).toEqual(result);
   });
 
+  test('says before it runs that the report can’t be written', async () => {
+    writeFileSync(join(directory, 'a-file'), '');
+    const places = [
+      ['a-file', 'it is a file'],
+      ['a-file/below', 'a part of the path is no directory (ENOTDIR)'],
+      ...(existsSync('/proc/self') ? [['/proc/no/such', 'there is no such file or directory (ENOENT)']] : []),
+    ];
+    for (const [out = '', reason] of places) {
+      const argv = ['evaluate', 'adam', '--tasks', 'quadratic', ...QUICK, '--out', out];
+      const { code, stdout, stderr } = await runLopt(argv, { cwd: directory });
+      expect(code).toBe(1);
+      expect(stdout).toBe('');
+      expect(stderr).toBe(`lopt: Cannot write a report to ${out}: ${reason}. Give another --out DIR\n`);
+    }
+  });
+
   test('suggests a task', async () => {
     const { code, stderr } = await runLopt(['evaluate', 'adam', '--tasks', 'image-mpl'], { cwd: directory });
     expect(code).toBe(1);
