@@ -8,8 +8,9 @@ import { type ScheduleOptions, evaluateSchedule } from '../lopt/schedules.ts';
 import { reparameterise } from '../tasks/augmentation/reparameterise.ts';
 import type { DataSet } from '../tasks/data-sets/data-set.ts';
 import { resolveDataSets } from '../tasks/data-sets/resolve.ts';
+import { batchesIn } from '../tasks/batches.ts';
 import { createTask } from '../tasks/registry.ts';
-import type { Task } from '../tasks/task.ts';
+import type { Split, Task } from '../tasks/task.ts';
 import type { RunConfig, TaskConfig } from './config.ts';
 import type { PairState } from './estimators/pair-groups.ts';
 import { createTruncatedEs } from './estimators/truncated-es.ts';
@@ -107,7 +108,12 @@ async function recordData(task: string, { dataSet, resident }: NonNullable<Task[
   return { task, dataSet, rows: first?.shape[0] ?? 0, sha256: await sha256(bytes) };
 }
 
-/** Traces and compiles everything that a run needs. */
+/** Splits that meta-training takes batches from. */
+function splitsRead({ needs }: Optimizer): readonly Split[] {
+  return needs.includes('validLoss') ? ['train', 'innerValid'] : ['train'];
+}
+
+/** Traces and compiles everything that a run needs. @throws RangeError when a task's batch is larger than its data. */
 export async function compileLearner(
   plan: LearnerPlan,
   { config, engine }: { readonly config: RunConfig; readonly engine: Engine },
@@ -116,6 +122,8 @@ export async function compileLearner(
   const theta = plan.learned.initTheta(fold(key, 'theta'));
   const optimizer = plan.learned.optimizer(theta);
   const trainable = new Set(theta.keys());
+  for (const { data } of plan.tasks.values())
+    if (data !== undefined) for (const split of splitsRead(optimizer)) batchesIn(data, split);
   const { estimator, trajectory } = config;
   const pairsInGroup = estimator.groupSize / 2;
   const freshRows = pairsInGroup * resetCapacity({ windowLength: estimator.window, schedule: trajectory });

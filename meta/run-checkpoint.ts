@@ -1,8 +1,7 @@
 import { CheckpointError } from '../checkpoints/checkpoint-error.ts';
 import { encodeCheckpoint } from '../checkpoints/checkpoint.ts';
-import { readMetrics, recordedSteps } from '../checkpoints/files/metrics-log.ts';
 import { readRunCheckpoint } from '../checkpoints/files/read-checkpoint.ts';
-import { listCheckpoints, runPaths } from '../checkpoints/files/run-directory.ts';
+import { checkpointPath, listCheckpoints } from '../checkpoints/files/run-directory.ts';
 import type { HostArray } from '../jit/graph/graph.ts';
 import type { LearnedOptimizer } from '../lopt/optimizer.ts';
 import { isRecord } from '../lopt/options.ts';
@@ -41,14 +40,29 @@ export async function packRun<State>({
 }
 
 /**
- * The newest checkpoint of a run whose every step has its record in metrics.ndjson; undefined where there is none (the run then starts
- * from the beginning).
- * @throws CheckpointError when it is damaged.
+ * The newest checkpoint of a run; undefined where there is none (the run then starts from the beginning).
+ * @throws CheckpointError when it is damaged, saying which one is left.
  */
 export async function loadNewest(directory: string): Promise<SavedRun | undefined> {
-  const recorded = recordedSteps(await readMetrics(runPaths(directory).metrics));
-  const step = (await listCheckpoints(directory)).findLast((step) => step <= recorded);
+  const [step, older] = (await listCheckpoints(directory)).toReversed();
   if (step === undefined) return undefined;
+  try {
+    return await loadCheckpoint(directory, step);
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    const path = checkpointPath(directory, step);
+    throw new CheckpointError(
+      path,
+      `${error.message}. It is the run's newest checkpoint; ` +
+        (older === undefined
+          ? 'there is no older one. Restore it, or delete it to train from the beginning'
+          : `restore it, or delete it to resume after step ${older}, from ${checkpointPath(directory, older)}`),
+      { cause: error },
+    );
+  }
+}
+
+async function loadCheckpoint(directory: string, step: number): Promise<SavedRun> {
   const { checkpoint, path } = await readRunCheckpoint(`${directory}@${step}`);
   const { facts, kind, tensors } = checkpoint;
   if (kind !== 'run' || facts['step'] !== step || !isProgress(facts['progress']))

@@ -1,10 +1,10 @@
 import { writeFileAtomically } from '../checkpoints/files/atomic-write.ts';
-import { MetricsLog, cutMetrics } from '../checkpoints/files/metrics-log.ts';
+import { MetricsLog, cutMetrics, lackingRecords } from '../checkpoints/files/metrics-log.ts';
 import { readFileBytes } from '../checkpoints/files/read-checkpoint.ts';
 import {
-  type RunPaths,
   createRunDirectory,
-  listCheckpoints,
+  expectNoRun,
+  removeTemporaries,
   runPaths,
   writeCheckpoint,
 } from '../checkpoints/files/run-directory.ts';
@@ -61,7 +61,7 @@ export interface TrainerResult {
 }
 
 /**
- * Starts a run in a new directory; config.json is the first file in it.
+ * Starts a run in a new directory, which is made once everything is compiled: what can't run leaves no directory behind.
  * @param options.overrides what was changed of the recipe, as given, for the record.
  * @throws TypeError or RangeError when the config names what there isn't; CheckpointError when the directory can't be used.
  */
@@ -69,19 +69,29 @@ export async function startRun(
   config: RunConfig,
   options: TrainerOptions & { readonly overrides?: readonly string[] },
 ): Promise<TrainerResult> {
+  const { directory, overrides = [] } = options;
+  await expectNoRun(directory);
   const plan = await planLearner(config, options);
   const engine = await options.makeEngine(config.engine);
   try {
-    const paths = await createRunDirectory(options.directory);
-    const lock = lockRun(options.directory, tell(options));
+    const { data, replacedData } = plan;
+    const run = { config, overrides, replacedData, data, engine: engine.description, changes: [] };
+    describe({ run, plan }, options);
+    const compiled = await compileLearner(plan, { config, engine });
     try {
-      const { overrides = [] } = options;
-      const { data, replacedData } = plan;
-      const run = { config, overrides, replacedData, data, engine: engine.description, changes: [] };
-      await writeFileAtomically(paths.config, writeRunFile(run));
-      return await train({ options, paths, run, plan, engine });
+      await createRunDirectory(directory);
+      const lock = lockRun(directory, tell(options));
+      try {
+        // Again, now that it is this process's: another may have been quicker.
+        await expectNoRun(directory);
+        await removeTemporaries(directory);
+        await writeFileAtomically(runPaths(directory).config, writeRunFile(run));
+        return await train({ options, run, plan, compiled, saved: undefined });
+      } finally {
+        lock.release();
+      }
     } finally {
-      lock.release();
+      compiled.dispose();
     }
   } finally {
     await engine.dispose();
@@ -96,7 +106,7 @@ export async function readRun(directory: string): Promise<RunFile> {
 
 /**
  * Continues the run in a directory from its newest checkpoint, to the same bytes as if it had never been stopped. Of a finished run
- * it says so and does nothing.
+ * it says so and does nothing. Nothing is written before the checkpoint is read and everything is compiled.
  * @param options.steps outer steps of the whole run, to raise them.
  * @param options.allowEngineChange whether another engine, version, instruction set or device is taken, which changes last bits.
  * @throws RangeError when steps are lowered, or the engine or the data differ; CheckpointError when the directory can't be used.
@@ -105,11 +115,13 @@ export async function resumeRun(
   options: TrainerOptions & { readonly steps?: number; readonly allowEngineChange?: boolean },
 ): Promise<TrainerResult> {
   const { directory } = options;
-  const paths = runPaths(directory);
   const found = await readRun(directory);
-  const lock = lockRun(directory, tell(options));
+  const { log } = tell(options);
+  const lock = lockRun(directory, { log });
   try {
-    const step = (await listCheckpoints(directory)).at(-1) ?? 0;
+    await removeTemporaries(directory);
+    const saved = await loadNewest(directory);
+    const step = saved?.step ?? 0;
     const longer = raiseSteps(found, { ...options, step });
     const plan = await planLearner(longer.config, options);
     const difference = dataDifference(longer.data, plan.data);
@@ -120,8 +132,25 @@ export async function resumeRun(
     const engine = await options.makeEngine({ ...longer.config.engine, threads: found.engine.threads });
     try {
       const run = acceptEngine(longer, engine, { ...options, step });
-      if (run !== found) await writeFileAtomically(paths.config, writeRunFile(run));
-      return await train({ options, paths, run, plan, engine });
+      const { config } = run;
+      describe({ run, plan }, options);
+      if (saved !== undefined && saved.step >= config.steps) {
+        log(`all ${config.steps} outer steps are done`);
+        return { step, total: config.steps, ended: 'finished', metaLoss: saved.progress.smoothedMetaLoss };
+      }
+      log(
+        saved === undefined
+          ? 'there is no checkpoint yet: starting from the beginning'
+          : `resuming after ${step} of ${config.steps} outer steps`,
+      );
+      const compiled = await compileLearner(plan, { config, engine });
+      try {
+        await backToCheckpoint(directory, { step, log });
+        if (run !== found) await writeFileAtomically(runPaths(directory).config, writeRunFile(run));
+        return await train({ options, run, plan, compiled, saved });
+      } finally {
+        compiled.dispose();
+      }
     } finally {
       await engine.dispose();
     }
@@ -173,53 +202,47 @@ function tell({ onEvent }: TrainerOptions): { readonly log: (text: string) => vo
   return { log: (text) => onEvent?.({ kind: 'log', text }) };
 }
 
+/** Cuts the metrics back to a checkpoint, which alone decides where a run goes on: records that lack stay lacking, and are told of. */
+async function backToCheckpoint(
+  directory: string,
+  { step, log }: { readonly step: number; readonly log: (text: string) => void },
+): Promise<void> {
+  const { metrics } = runPaths(directory);
+  const lacking = lackingRecords(await cutMetrics(metrics, { step }), { step });
+  if (lacking > 0)
+    log(
+      `${metrics} lacks the records of ${lacking} of the ${step} outer steps done; the run goes on from its checkpoint without them`,
+    );
+}
+
 interface Training {
   readonly options: TrainerOptions;
-  readonly paths: RunPaths;
   readonly run: RunFile | Omit<RunFile, 'format'>;
   readonly plan: LearnerPlan;
-  readonly engine: Engine;
+  readonly compiled: CompiledLearner;
+  /** What to continue from; undefined to start from the beginning. */
+  readonly saved: SavedRun | undefined;
 }
 
-/** Trains from the newest checkpoint, or from the start. */
 async function train(training: Training): Promise<TrainerResult> {
-  const { options, paths, run, plan, engine } = training;
-  const { config } = run;
-  const { log } = tell(options);
-  describe(run, log);
-  plan.messages.forEach(log);
-  const saved = await loadNewest(options.directory);
-  if (saved !== undefined && saved.step >= config.steps) {
-    log(`all ${config.steps} outer steps are done`);
-    const { step, progress } = saved;
-    return { step, total: config.steps, ended: 'finished', metaLoss: progress.smoothedMetaLoss };
-  }
-  if (saved !== undefined) log(`resuming after ${saved.step} of ${config.steps} outer steps`);
-  await cutMetrics(paths.metrics, { step: saved?.step ?? 0 });
-  const compiled = await compileLearner(plan, { config, engine });
-  const metrics = new MetricsLog(paths.metrics);
+  const metrics = new MetricsLog(runPaths(training.options.directory).metrics);
   try {
-    return await loop(training, { compiled, metrics, saved });
+    return await loop(training, metrics);
   } finally {
     metrics.close();
-    compiled.dispose();
   }
 }
 
-function describe({ engine, changes }: Training['run'], log: (text: string) => void): void {
+function describe({ run, plan }: Pick<Training, 'run' | 'plan'>, options: TrainerOptions): void {
+  const { engine, changes } = run;
+  const { log } = tell(options);
   const { name, version, device, threads, instructionSet } = engine;
   log(`engine ${name} ${version} on ${device}, ${threads} thread${threads === 1 ? '' : 's'}, ${instructionSet}`);
   for (const { step, what } of changes) log(`after step ${step}: ${what}`);
+  plan.messages.forEach(log);
 }
 
-async function loop(
-  { options, run, plan }: Training,
-  {
-    compiled,
-    metrics,
-    saved,
-  }: { readonly compiled: CompiledLearner; readonly metrics: MetricsLog; readonly saved: SavedRun | undefined },
-): Promise<TrainerResult> {
+async function loop({ options, run, plan, compiled, saved }: Training, metrics: MetricsLog): Promise<TrainerResult> {
   const { directory, onEvent, signal, stopAfter = Infinity } = options;
   const { steps: total, checkpoints } = run.config;
   const { learner } = compiled;

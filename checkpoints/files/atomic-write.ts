@@ -5,6 +5,11 @@ import { errorCode, failureReason } from './file-errors.ts';
 
 let writes = 0;
 
+/** Whether a file name is a temporary one, as `writeFileAtomically` and locks make them and a kill leaves them behind. */
+export function isTemporaryName(name: string): boolean {
+  return /^\..+\.\d+-\d+\.tmp(\.stale)?$/.test(name);
+}
+
 /**
  * Writes a file so that at every moment, kill and power cut included, its name holds either all of the old content or all of the
  * new: a temporary file beside it is written, synced and renamed over it, and the directory is synced. When writing fails (a full

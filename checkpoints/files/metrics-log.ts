@@ -64,13 +64,10 @@ export async function readMetrics(path: string): Promise<readonly MetricsRecord[
   return (await readLines(path)).map(({ record }) => record);
 }
 
-/**
- * Number of steps that are recorded without a gap: k when the records are of steps 0 to k - 1. A resumed run starts at a checkpoint
- * of at most this step, so that no record lacks.
- */
-export function recordedSteps(records: readonly MetricsRecord[]): number {
-  const gap = records.findIndex(({ step }, index) => step !== index);
-  return gap === -1 ? records.length : gap;
+/** How many of the steps before `step` have no record: 0 unless someone edited or lost the file. */
+export function lackingRecords(records: readonly MetricsRecord[], { step }: { readonly step: number }): number {
+  const recorded = new Set(records.map((record) => record.step).filter((other) => other >= 0 && other < step));
+  return step - recorded.size;
 }
 
 /**
@@ -106,7 +103,7 @@ async function readLines(path: string): Promise<readonly Line[]> {
       throw new CheckpointError(
         path,
         `Cannot read ${path}: expected line ${lines.length + 1} to be a JSON object with a whole number named step but got ` +
-          `${excerpt(bytes.subarray(start, end))}. Delete the line, or restore the file`,
+          `${excerpt(bytes.subarray(start, end))}. Restore the file, or delete the line: the run goes on without that record`,
       );
     start = end + 1;
   }

@@ -1,14 +1,14 @@
 import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError } from '../checkpoint-error.ts';
-import { syncDirectory, writeFileAtomically } from './atomic-write.ts';
+import { isTemporaryName, syncDirectory, writeFileAtomically } from './atomic-write.ts';
 import { errorCode, failureReason } from './file-errors.ts';
 import { LOCK_FILE } from './run-lock.ts';
 
 /**
  * A run directory, which holds everything of one meta-training run and no absolute path, so it can be moved:
  *
- *     config.json                         what the run is made from, the first file written
+ *     config.json                         what the run is made from; without it there is no run
  *     metrics.ndjson                      one line an outer step
  *     checkpoints/step-500.safetensors    the run after 500 outer steps: the last few, and the best
  *     lock.json                           the process that is using it, while one is
@@ -41,14 +41,14 @@ export async function isRunDirectory(path: string): Promise<boolean> {
 }
 
 /**
- * Makes a directory for a new run, parents included.
+ * Makes sure that a new run can use a directory: that there is none, or an empty one. What a process leaves that is killed before it
+ * wrote config.json (a lock, a temporary file) doesn't count.
  * @throws CheckpointError when it holds a run already, or files of something else.
  */
-export async function createRunDirectory(directory: string): Promise<RunPaths> {
-  const paths = runPaths(directory);
-  try {
-    await mkdir(directory, { recursive: true });
-    const found = (await readdir(directory)).filter((name) => name !== LOCK_FILE && !name.endsWith('.tmp'));
+export async function expectNoRun(directory: string): Promise<void> {
+  await startAttempt(directory, async () => {
+    if ((await fileKind(directory)) === undefined) return;
+    const found = (await readdir(directory)).filter((name) => name !== LOCK_FILE && !isTemporaryName(name));
     if (found.includes('config.json'))
       throw new CheckpointError(
         directory,
@@ -59,14 +59,33 @@ export async function createRunDirectory(directory: string): Promise<RunPaths> {
         directory,
         `Cannot start a run in ${directory}: expected a new or empty directory but it holds ${found[0]}. Give another --out`,
       );
-    await mkdir(paths.checkpoints);
-    await syncDirectory(directory);
-    return paths;
+  });
+}
+
+/** Makes the directory of a new run, parents included; `expectNoRun` tells whether it may be used. @throws CheckpointError when it can't be made. */
+export async function createRunDirectory(directory: string): Promise<RunPaths> {
+  await startAttempt(directory, () => mkdir(directory, { recursive: true }));
+  return runPaths(directory);
+}
+
+async function startAttempt(directory: string, action: () => Promise<unknown>): Promise<void> {
+  try {
+    await action();
   } catch (error) {
     if (error instanceof CheckpointError) throw error;
     throw new CheckpointError(directory, `Cannot start a run in ${directory}: ${failureReason(error)}`, {
       cause: error,
     });
+  }
+}
+
+/** Removes the temporary files of writes that were killed. Only for who holds the run's lock: no write is in progress then. */
+export async function removeTemporaries(directory: string): Promise<void> {
+  for (const place of [directory, runPaths(directory).checkpoints]) {
+    if ((await fileKind(place)) === undefined) continue;
+    // A lock's temporary files belong to whoever tries to take it.
+    const names = (await readdir(place)).filter((name) => isTemporaryName(name) && !name.startsWith(`.${LOCK_FILE}.`));
+    for (const name of names) await unlink(join(place, name));
   }
 }
 
@@ -100,7 +119,8 @@ export async function writeCheckpoint(
 ): Promise<void> {
   if (!Number.isSafeInteger(keep) || keep < 1)
     throw new RangeError(`Cannot keep checkpoints: expected keep to be a whole number from 1 but got ${keep}`);
-  await mkdir(runPaths(directory).checkpoints, { recursive: true });
+  const made = await mkdir(runPaths(directory).checkpoints, { recursive: true });
+  if (made !== undefined) await syncDirectory(directory);
   await writeFileAtomically(checkpointPath(directory, step), bytes);
   const older = (await listCheckpoints(directory)).filter((other) => other <= step);
   const obsolete = older.slice(0, Math.max(0, older.length - keep)).filter((other) => other !== bestStep);

@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CheckpointError } from '../../checkpoints/checkpoint-error.ts';
 import { type MetricsRecord, readMetrics } from '../../checkpoints/files/metrics-log.ts';
 import { readRunCheckpoint } from '../../checkpoints/files/read-checkpoint.ts';
 import { lockRun } from '../../checkpoints/files/run-lock.ts';
@@ -78,6 +79,15 @@ function borrowed(engine: Engine): Engine {
       return { run: (inputs) => executable.run(inputs), dispose: () => undefined };
     },
     dispose: () => Promise.resolve(),
+  };
+}
+
+/** An engine that is made, but compiles nothing, as where a device is missing. */
+function broken(): Engine {
+  return {
+    ...borrowed(shared),
+    description: { ...shared.description, device: 'absent' },
+    compile: () => Promise.reject(new Error('no such device')),
   };
 }
 
@@ -167,6 +177,36 @@ describe('a run', () => {
     expect(await outcome(own.directory)).toEqual(whole);
   });
 
+  it.each([
+    ['lost', 5, () => Promise.resolve('')],
+    ['without one line', 1, async (file: string) => (await readFile(file, 'utf8')).replace(/\n.+\n/, '\n')],
+  ])('goes on from its checkpoint when metrics.ndjson is %s, and says so', async (_, lacking, damage) => {
+    const logs: string[] = [];
+    const own = options({ stopAfter: 5, onEvent: (event) => event.kind === 'log' && logs.push(event.text) });
+    await startRun(CONFIG, own);
+    const file = join(own.directory, 'metrics.ndjson');
+    const damaged = await damage(file);
+    if (damaged === '') await rm(file);
+    else await writeFile(file, damaged);
+    expect(await resumeRun({ ...own, stopAfter: 1 })).toMatchObject({ step: 6, ended: 'stopped' });
+    expect(logs).toContain(
+      `${file} lacks the records of ${lacking} of the 5 outer steps done; the run goes on from its checkpoint without them`,
+    );
+    await resumeRun({ ...own, stopAfter: Infinity });
+    const { metrics, ...rest } = await outcome(own.directory);
+    expect(rest).toEqual({ step: whole.step, checkpoint: whole.checkpoint });
+    expect(metrics).toEqual(whole.metrics.filter(({ step }) => step >= 5 || (lacking === 1 && step !== 1)));
+  });
+
+  it('clears away the temporary files of killed writes', async () => {
+    const own = options({ stopAfter: 1 });
+    await startRun(CONFIG, own);
+    const left = join(own.directory, 'checkpoints', '.step-2.safetensors.7-1.tmp');
+    await writeFile(left, 'half');
+    await resumeRun(own);
+    expect(await readdir(join(own.directory, 'checkpoints'))).toEqual(['step-1.safetensors', 'step-2.safetensors']);
+  });
+
   it('starts over when only config.json is there', async () => {
     const own = options({ stopAfter: 3 });
     await startRun(CONFIG, own);
@@ -216,6 +256,41 @@ describe('resuming', () => {
     await expect(resumeRun({ ...own, steps: 3 })).rejects.toThrow(
       new RangeError(`Cannot resume ${own.directory}: expected at least the 4 outer steps that the run has but got 3`),
     );
+  });
+
+  it('writes nothing before it has read its checkpoint, and names an older one when that is damaged', async () => {
+    const own = options({ stopAfter: 4 });
+    await startRun(CONFIG, own);
+    const [older, newest] = [3, 4].map((step) => join(own.directory, 'checkpoints', `step-${step}.safetensors`));
+    if (older === undefined || newest === undefined) throw new Error('two checkpoints');
+    await writeFile(newest, (await readFile(newest)).subarray(0, 5));
+    const file = join(own.directory, 'config.json');
+    const before = await readFile(file, 'utf8');
+    const damage = `Cannot read ${newest} as safetensors: expected at least 8 bytes but got 5`;
+    await expect(resumeRun({ ...own, steps: 9 })).rejects.toThrow(
+      new CheckpointError(
+        newest,
+        `${damage}. It is the run's newest checkpoint; restore it, or delete it to resume after step 3, from ${older}`,
+      ),
+    );
+    await rm(older);
+    await expect(resumeRun({ ...own, steps: 9 })).rejects.toThrow(
+      new CheckpointError(
+        newest,
+        `${damage}. It is the run's newest checkpoint; there is no older one. Restore it, or delete it to train from the beginning`,
+      ),
+    );
+    expect(await readFile(file, 'utf8')).toBe(before);
+  });
+
+  it('writes nothing when an engine that is allowed does not compile', async () => {
+    const own = options({ stopAfter: 1 });
+    await startRun(short, own);
+    const before = await readFile(join(own.directory, 'config.json'), 'utf8');
+    await expect(
+      resumeRun({ ...own, makeEngine: () => Promise.resolve(broken()), allowEngineChange: true, steps: 5 }),
+    ).rejects.toThrow(new Error('no such device'));
+    expect(await readFile(join(own.directory, 'config.json'), 'utf8')).toBe(before);
   });
 
   it('refuses another engine unless it is allowed', async () => {
@@ -273,6 +348,31 @@ describe('resuming', () => {
 });
 
 describe('starting', () => {
+  it('leaves no directory when nothing compiles or a batch is larger than its data', async () => {
+    const own = options();
+    await expect(startRun(CONFIG, { ...own, makeEngine: () => Promise.resolve(broken()) })).rejects.toThrow(
+      new Error('no such device'),
+    );
+    await expect(readdir(own.directory)).rejects.toThrow(/ENOENT/);
+    const tasks = CONFIG.tasks.map((task) => ({ ...task, options: { ...task.options, batchSize: 5000 } }));
+    await expect(startRun({ ...CONFIG, tasks }, own)).rejects.toThrow(
+      new RangeError(
+        'Cannot take a batch of digits: expected a batch size of at most 1260, the size of its split train, but got 5000',
+      ),
+    );
+    await expect(readdir(own.directory)).rejects.toThrow(/ENOENT/);
+    expect(await startRun({ ...CONFIG, steps: 0 }, own)).toMatchObject({ ended: 'finished' });
+  });
+
+  it('uses the directory of a process that was killed before it wrote config.json', async () => {
+    const own = options();
+    await mkdir(own.directory);
+    await writeFile(join(own.directory, 'lock.json'), '{"pid":4194305,"started":"then"}');
+    await writeFile(join(own.directory, '.config.json.4194305-1.tmp'), '{');
+    expect(await startRun({ ...CONFIG, steps: 0 }, own)).toMatchObject({ ended: 'finished' });
+    expect((await readdir(own.directory)).toSorted()).toEqual(['checkpoints', 'config.json', 'metrics.ndjson']);
+  });
+
   it('puts another data set in the place of one that is not given, in log and record', async () => {
     const logs: string[] = [];
     const own = options({ onEvent: (event) => event.kind === 'log' && logs.push(event.text) });

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { MetricsLog, cutMetrics, readMetrics, recordedSteps } from '../../../checkpoints/files/metrics-log.ts';
+import { MetricsLog, cutMetrics, lackingRecords, readMetrics } from '../../../checkpoints/files/metrics-log.ts';
 
 let directory = '';
 let path = '';
@@ -54,9 +54,9 @@ test('a last line cut anywhere is skipped, then cut away; the step is recorded o
     const complete = length >= bytes.length - 1;
     expect(await stepsOf()).toEqual(complete ? [0, 1] : [0]);
     const kept = await cutMetrics(path, { step: 2 });
-    expect(recordedSteps(kept)).toBe(complete ? 2 : 1);
+    expect(lackingRecords(kept, { step: 2 })).toBe(complete ? 0 : 1);
     const log = new MetricsLog(path);
-    for (let step = recordedSteps(kept); step < 4; step += 1) log.append({ step });
+    for (let step = kept.length; step < 4; step += 1) log.append({ step });
     log.close();
     expect(await stepsOf()).toEqual([0, 1, 2, 3]);
   }
@@ -73,7 +73,7 @@ test("records beyond the checkpoint's step are cut away", async () => {
 test('a broken line elsewhere is an error that names it', async () => {
   const message = (got: string): string =>
     `Cannot read ${path}: expected line 2 to be a JSON object with a whole number named step but got ${got}. ` +
-    'Delete the line, or restore the file';
+    'Restore the file, or delete the line: the run goes on without that record';
   for (const [line, got] of [
     ['{"step":1,"lo', '"{\\"step\\":1,\\"lo"'],
     ['', '""'],
@@ -96,11 +96,16 @@ test('a closed log and one that cannot be opened say so', () => {
   expect(() => new MetricsLog(none)).toThrow(`Cannot write ${none}: there is no such file or directory (ENOENT)`);
 });
 
-test('steps recorded without a gap', () => {
-  const records = (steps: readonly number[]) => steps.map((step) => ({ step }));
-  expect(recordedSteps([])).toBe(0);
-  expect(recordedSteps(records([0, 1, 2]))).toBe(3);
-  expect(recordedSteps(records([0, 1, 3]))).toBe(2);
-  expect(recordedSteps(records([1, 2]))).toBe(0);
-  expect(recordedSteps(records([0, 0, 1]))).toBe(1);
+test('counts the steps without a record', () => {
+  const lacking = (steps: readonly number[], step: number) =>
+    lackingRecords(
+      steps.map((recorded) => ({ step: recorded })),
+      { step },
+    );
+  expect(lacking([], 0)).toBe(0);
+  expect(lacking([], 5)).toBe(5);
+  expect(lacking([0, 1, 2], 3)).toBe(0);
+  expect(lacking([0, 1, 3], 4)).toBe(1);
+  expect(lacking([0, 0, 1], 3)).toBe(1);
+  expect(lacking([-1, 0, 1, 2, 7], 3)).toBe(0);
 });

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   createRunDirectory,
+  expectNoRun,
   isRunDirectory,
   listCheckpoints,
   parseRunReference,
+  removeTemporaries,
   runPaths,
   writeCheckpoint,
 } from '../../../checkpoints/files/run-directory.ts';
@@ -45,6 +47,7 @@ test('the best checkpoint may be step 0, and no best is kept where there is none
 test('lists by number, and only checkpoints', async () => {
   const directory = await makeRun('listed');
   const { checkpoints } = runPaths(directory);
+  await mkdir(checkpoints);
   for (const name of [
     'step-9.safetensors',
     'step-10.safetensors',
@@ -95,16 +98,50 @@ test('refuses references that are none', async () => {
 
 test('a new run needs a directory of its own', async () => {
   const directory = await makeRun('used');
-  await expect(createRunDirectory(directory)).rejects.toThrow(
+  await expect(expectNoRun(directory)).rejects.toThrow(
     `Cannot start a run in ${directory}: there is one in it. Continue it with --resume ${directory}, or give another --out`,
   );
   const other = join(root, 'other');
   await mkdir(other);
   await writeFile(join(other, 'notes.txt'), '');
-  await expect(createRunDirectory(other)).rejects.toThrow(
+  await expect(expectNoRun(other)).rejects.toThrow(
     `Cannot start a run in ${other}: expected a new or empty directory but it holds notes.txt. Give another --out`,
   );
   const file = join(other, 'notes.txt');
   await expect(createRunDirectory(file)).rejects.toThrow(`Cannot start a run in ${file}: it exists already (EEXIST)`);
+  await expect(expectNoRun(file)).rejects.toThrow(
+    `Cannot start a run in ${file}: a part of the path is no directory (ENOTDIR)`,
+  );
   expect(await readdir(other)).toEqual(['notes.txt']);
+});
+
+test('what a process leaves that was killed before it wrote config.json is no run', async () => {
+  const directory = join(root, 'killed');
+  await expectNoRun(directory);
+  await createRunDirectory(directory);
+  await expectNoRun(directory);
+  for (const name of ['lock.json', '.lock.json.7-1.tmp', '.lock.json.7-1.tmp.stale', '.config.json.7-1.tmp'])
+    await writeFile(join(directory, name), '');
+  await expectNoRun(directory);
+});
+
+test('removes the temporary files of killed writes, and nothing else', async () => {
+  const directory = await makeRun('stale');
+  await removeTemporaries(directory);
+  await writeCheckpoint(directory, { step: 3, bytes: Uint8Array.of(3), keep: 1, bestStep: null });
+  const { checkpoints } = runPaths(directory);
+  for (const name of [
+    '.metrics.ndjson.7-2.tmp',
+    '.config.json.81-12.tmp',
+    '.lock.json.7-1.tmp',
+    'mine.tmp',
+    '.mine.tmp',
+  ])
+    await writeFile(join(directory, name), '');
+  await writeFile(join(checkpoints, '.step-4.safetensors.7-3.tmp'), '');
+  await removeTemporaries(directory);
+  expect((await readdir(directory)).toSorted()).toEqual(
+    ['.lock.json.7-1.tmp', '.mine.tmp', 'checkpoints', 'config.json', 'mine.tmp'].toSorted(),
+  );
+  expect(await readdir(checkpoints)).toEqual(['step-3.safetensors']);
 });
