@@ -22,7 +22,10 @@ export {
 export { type TensorFile, decodeSafetensors, encodeSafetensors } from './checkpoints/safetensors.ts';
 
 export { OPTIMIZERS, createLearned, createOptimizer } from './lopt/registry.ts';
-export { TASK_FAMILIES, createTask } from './tasks/registry.ts';
+export { type DataSet, type GivenImages, imageDataSet } from './tasks/data-sets/data-set.ts';
+export type { LoadedDataSets } from './tasks/files/load-data-sets.ts';
+export { TASK_FAMILIES } from './tasks/registry.ts';
+export { createTaskWithData as createTask, loadDataSets } from './tasks/shipped-data.ts';
 export { createEngine } from './jit/engines/create-engine.ts';
 export { rootKey } from './jit/random/key.ts';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { decodeCheckpoint, loadOptimizer } from '../index.ts';
+import { createTask, decodeCheckpoint, imageDataSet, loadDataSets, loadOptimizer } from '../index.ts';
 
 /** What a module imports when it is loaded: neither types, nor what it imports later by `import()`. */
 async function staticImports(url: URL, seen: Map<string, Set<string>>): Promise<void> {
@@ -44,4 +44,25 @@ test('a theta is saved as a checkpoint, from which the optimizer comes back', as
   const hand = await loadOptimizer('adam');
   await expect(hand.save()).rejects.toThrow('Cannot save adam: it has no theta; its name and options are all there is');
   expect((await decodeCheckpoint(bytes, { file: 'theta' })).kind).toBe('theta');
+});
+
+test('tasks learn from the digits, arrays and directories', async () => {
+  const digits = await createTask('image-mlp', {});
+  expect(digits.data?.dataSet).toBe('digits');
+  // 64 pixels to 32 to 10.
+  expect([...digits.specs.values()].map(({ shape }) => shape)).toEqual([[64, 32], [32], [32, 10], [10]]);
+  expect(digits.data?.resident.get('images')?.shape).toEqual([1797, 8, 8, 1]);
+
+  const labels = Array.from({ length: 20 }, (_, row) => row % 3);
+  const mine = imageDataSet({ name: 'mine', rows: 20, size: [1, 1, 1], pixels: new Uint8Array(20).fill(51), labels });
+  const options = { data: 'mine', image: [1, 1, 1] };
+  const own = await createTask('softmax-regression', options, { dataSets: new Map([['mine', mine]]) });
+  expect(own.data?.resident.get('images')?.data).toEqual(new Float32Array(20).fill(0.2));
+  expect(own.data?.resident.get('labels')?.data).toEqual(Int32Array.from(labels));
+
+  const { dataSets, messages } = await loadDataSets(new Map([['other', 'tasks/data/digits']]));
+  expect([...dataSets.keys()]).toEqual(['digits', 'other']);
+  expect(messages).toEqual([]);
+  const read = await createTask('image-mlp', { data: 'other' }, { dataSets });
+  expect(read.data?.resident.get('images')?.data).toEqual(digits.data?.resident.get('images')?.data);
 });
