@@ -47,6 +47,9 @@ export interface DataRecord {
   readonly rows: number;
   /** Of all resident tensors, in their order. */
   readonly sha256: string;
+  /** Classes and fingerprint of the data set, where the task says which it is. */
+  readonly classes?: number;
+  readonly fingerprint?: string;
 }
 
 /** A learner, compiled. */
@@ -96,7 +99,7 @@ function makeTask(
   return scales === null ? task : reparameterise(task, scales);
 }
 
-async function recordData(task: string, { dataSet, resident }: NonNullable<Task['data']>): Promise<DataRecord> {
+async function recordData(task: string, { dataSet, resident, source }: NonNullable<Task['data']>): Promise<DataRecord> {
   const parts = [...resident.values()].map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;
@@ -105,7 +108,10 @@ async function recordData(task: string, { dataSet, resident }: NonNullable<Task[
     offset += part.length;
   }
   const [first] = resident.values();
-  return { task, dataSet, rows: first?.shape[0] ?? 0, sha256: await sha256(bytes) };
+  const record = { task, dataSet, rows: first?.shape[0] ?? 0, sha256: await sha256(bytes) };
+  return source === undefined
+    ? record
+    : { ...record, classes: source.classes, fingerprint: await source.fingerprint() };
 }
 
 /** Splits that meta-training takes batches from. */

@@ -2,6 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { ValueType } from '../jit/graph/graph.ts';
 import type { Key } from '../jit/random/key.ts';
 import type { Group } from '../jit/trace/structure.ts';
+import type { DataSet } from './data-sets/data-set.ts';
 import type { Arrays, NoiseSpec, ParamSpecs, Tensors } from '../lopt/optimizer.ts';
 
 /** The four parts of a data set, which never overlap. */
@@ -12,6 +13,8 @@ export type Split = (typeof SPLITS)[number];
 export interface TaskData {
   /** Name of the data set, as the config and reports show it. */
   readonly dataSet: string;
+  /** The data set itself, where there is more of it than `resident`. */
+  readonly source?: Pick<DataSet, 'classes' | 'fingerprint'>;
   /** Tensors that stay on the engine, such as images `[row, height, width, channel]` and labels `[row]`. */
   readonly resident: Arrays;
   readonly batchSize: number;

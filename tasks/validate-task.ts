@@ -89,6 +89,10 @@ function validateData(check: Checks, data: Readonly<Record<string, unknown>>): v
     check.that(length === count, `${member}.data`, `a typed array of ${count} elements`, length ?? elements);
   }
   for (const member of ['size', 'row', 'batch']) check.callable(`data.${member}`, data[member]);
+  if (data['source'] === undefined) return;
+  const source = check.object('data.source', data['source'], 'a data set or left out');
+  check.that(isCount(source['classes'], 1), 'data.source.classes', 'an integer of at least 1', source['classes']);
+  check.callable('data.source.fingerprint', source['fingerprint']);
 }
 
 type Checks = ReturnType<typeof checks>;

@@ -1,4 +1,5 @@
 import type { HostArray } from '../../jit/graph/graph.ts';
+import { imageFingerprint } from './fingerprint.ts';
 import { type ImageSize, type Images, resizeImages } from './resize.ts';
 
 /** Labelled images, ready to stay on an engine. */
@@ -17,6 +18,8 @@ export interface DataSet {
   readonly classes: number;
   /** Where it comes from, in a line. */
   readonly origin: string;
+  /** The same for the same images and labels, whatever they are called. */
+  fingerprint(): Promise<string>;
   /** The images at a size; the same arrays whenever the size is the same. */
   at(size: ImageSize): LabelledImages;
 }
@@ -62,7 +65,9 @@ export function imageDataSet(given: GivenImages): DataSet {
   );
   if (wrong >= 0) fail(`labels from 0 to ${classes - 1}`, `${given.labels[wrong]} at row ${wrong}`);
   if (testRows < 0 || testRows >= rows) fail('a test part smaller than the data set', `${testRows} of ${rows} rows`);
-  return sizedDataSet({ name, classes, origin }, (to) => ({
+  let print: Promise<string> | undefined;
+  const fingerprint = (): Promise<string> => (print ??= imageFingerprint({ rows, size, pixels }, labels));
+  return sizedDataSet({ name, classes, origin, fingerprint }, (to) => ({
     images: { shape: [rows, ...to], dtype: 'float32', data: resizeImages({ rows, size, pixels }, to) },
     labels: { shape: [rows], dtype: 'int32', data: labels },
     testRows,
@@ -70,10 +75,7 @@ export function imageDataSet(given: GivenImages): DataSet {
 }
 
 /** A data set whose images are made when a size is first asked for. */
-export function sizedDataSet(
-  about: Pick<DataSet, 'name' | 'classes' | 'origin'>,
-  make: (size: ImageSize) => LabelledImages,
-): DataSet {
+export function sizedDataSet(about: Omit<DataSet, 'at'>, make: (size: ImageSize) => LabelledImages): DataSet {
   const made = new Map<string, LabelledImages>();
   return {
     ...about,

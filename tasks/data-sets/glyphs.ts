@@ -20,7 +20,10 @@ export function glyphDataSet(
   { style, key, rows = ROWS }: { readonly style: GlyphStyle; readonly key: Key; readonly rows?: number },
 ): DataSet {
   const labels = Int32Array.from({ length: rows }, (_, row) => row % GLYPHS.length);
-  return sizedDataSet({ name, classes: GLYPHS.length, origin: `procedural glyphs: ${style.summary}` }, (size) => ({
+  const origin = `procedural glyphs: ${style.summary}`;
+  // Drawn at any size, they have no pixels of their own: the name says which they are.
+  const fingerprint = (): Promise<string> => Promise.resolve(`procedural ${name}`);
+  return sizedDataSet({ name, classes: GLYPHS.length, origin, fingerprint }, (size) => ({
     images: {
       shape: [rows, ...size],
       dtype: 'float32',

@@ -51,6 +51,7 @@ export function imageTaskData(
   const splits = splitRows({ rows: labels.data.length, testRows });
   return {
     dataSet: dataSet.name,
+    source: dataSet,
     resident: new Map([
       ['images', images],
       ['labels', labels],

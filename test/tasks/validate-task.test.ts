@@ -74,6 +74,11 @@ describe('validateTask', () => {
       },
       `data.resident.get('x').data to be a typed array of 3 elements but got 2`,
     ],
+    [
+      'a source that is no data set',
+      { ...good, data: { ...good.data, source: { classes: 3 } } },
+      'data.source.fingerprint to be a function but got undefined',
+    ],
     ['data without rows', { ...good, data: { ...good.data, row: 3 } }, 'data.row to be a function but got 3'],
   ])('refuses %s', (_, value, message) => {
     expect(() => validateTask(value, { source })).toThrow(

@@ -23,6 +23,19 @@ describe('imageDataSet', () => {
     expect(testRows).toBe(0);
   });
 
+  it('has a fingerprint of content, not of name', async () => {
+    const print = await imageDataSet(good).fingerprint();
+    // Python: sha256(struct.pack('<8i', 4, 1, 2, 1, 0, 1, 2, 1) + bytes([0, 51, 102, 153, 204, 255, 0, 255])).hexdigest()
+    expect(print).toBe('c6a767164151ec9d561d3d03ea227952b3d0fff550793e56d0f223e6c5cc039b');
+    expect(await imageDataSet({ ...good, name: 'other', testRows: 1 }).fingerprint()).toBe(print);
+    const others: Partial<GivenImages>[] = [
+      { labels: [0, 1, 2, 2] },
+      { size: [2, 1, 1] },
+      { pixels: Uint8Array.of(1, 51, 102, 153, 204, 255, 0, 255) },
+    ];
+    for (const change of others) expect(await imageDataSet({ ...good, ...change }).fingerprint()).not.toBe(print);
+  });
+
   it('makes a size once', () => {
     const set = imageDataSet(good);
     expect(set.at([2, 2, 1])).toBe(set.at([2, 2, 1]));
