@@ -24,7 +24,7 @@ export interface Contestant {
   readonly optimizer: Optimizer;
   /** Whether its learning rate is tuned: it was then made with `lr: TUNED_LR`. */
   readonly tuned: boolean;
-  /** Data sets that its meta-training saw; null where there was none, undefined where it isn't known. */
+  /** Names and fingerprints of the data sets that its meta-training saw; null where there was none, undefined where it isn't known. */
   readonly seenDataSets: ReadonlySet<string> | null | undefined;
 }
 
@@ -112,8 +112,9 @@ async function evaluateRow(spec: EvaluationTask, context: RowContext): Promise<E
   const taskKey = fold(rootKey('lopt evaluation'), name);
   const batches = evaluationBatches(task, { key: taskKey, count });
   // Rates are chosen on other examples than those that are reported.
+  const fingerprint = await task.data?.source?.fingerprint();
   const tuningBatches = evaluationBatches(task, { key: fold(taskKey, 'tuning'), count, split: 'outerValid' });
-  const run = { ...spec, taskKey, batches, tuningBatches, windowLength };
+  const run = { ...spec, taskKey, batches, tuningBatches, windowLength, dataNames: [task.data?.dataSet, fingerprint] };
   const reference = contestants.find(({ label }) => label === REFERENCE);
   // The reference first: what it reaches is what the others are measured by.
   const order = [...(reference ? [reference] : []), ...contestants.filter(({ label }) => label !== REFERENCE)];
@@ -143,6 +144,8 @@ interface Run extends EvaluationTask {
   readonly taskKey: Key;
   readonly batches: readonly EvaluationBatch[];
   readonly tuningBatches: readonly EvaluationBatch[];
+  /** Name and fingerprint of the task's data set, as far as it has them. */
+  readonly dataNames: readonly (string | undefined)[];
   readonly windowLength: number;
 }
 
@@ -232,13 +235,12 @@ function entryOf(
   const survivors = curves.losses.map((losses) => Number.isFinite(losses.at(-1)));
   const ofSurvivors = (pick: (seed: number) => number): number[] =>
     survivors.flatMap((survived, seed) => (survived ? [pick(seed)] : []));
-  const dataSet = run.task.data?.dataSet;
   return {
     optimizer: label,
     kind,
     tuned: tuned && { lr: tuned.best.lr, schedule: tuned.best.schedule, atEdge: tuned.atEdge },
     grid: tuned?.grid ?? [],
-    seen: seenDataSets ? dataSet !== undefined && seenDataSets.has(dataSet) : null,
+    seen: seenDataSets ? run.dataNames.some((name) => name !== undefined && seenDataSets.has(name)) : null,
     losses: curves.losses.map((losses) => losses.map(sixDigits)),
     final: meanInterval(ofSurvivors((seed) => curves.losses[seed]?.at(-1) ?? Number.NaN)),
     best: meanInterval(ofSurvivors((seed) => Math.min(...(curves.losses[seed] ?? [])))),

@@ -34,7 +34,7 @@ export async function loadContestant(reference: string, { tune }: { readonly tun
     kind: learned ? 'learned' : 'hand',
     optimizer: loaded.optimizer,
     tuned,
-    seenDataSets: learned ? await seenDataSets(reference, loaded) : null,
+    seenDataSets: learned ? await seenNames(reference, loaded) : null,
   };
 }
 
@@ -52,18 +52,34 @@ function takesLr({ name, options }: Reference): boolean {
   return entry.family === 'wrapper' && takesLr(parseReference(options['base'] ?? entry.defaultBase));
 }
 
-/** Data sets that meta-training saw: from the run's config.json, else as the file says; undefined where neither does. */
-export async function seenDataSets(
-  reference: string,
-  { provenance }: LoadedOptimizer,
-): Promise<ReadonlySet<string> | undefined> {
+/** What meta-training saw: names of data sets, and what tells their content apart, whatever they are called. */
+export interface SeenData {
+  readonly dataSets: readonly string[];
+  readonly dataFingerprints: readonly string[];
+}
+
+/** From the run's config.json, else as the file says; undefined where neither does. */
+export async function seenData(reference: string, { provenance }: LoadedOptimizer): Promise<SeenData | undefined> {
   const directory = await runDirectoryOf(reference);
   if (directory !== undefined) {
     const { config } = runPaths(directory);
-    return new Set(readRunFile(await readFile(config, 'utf8'), config).data.map(({ dataSet }) => dataSet));
+    const { data } = readRunFile(await readFile(config, 'utf8'), config);
+    return {
+      dataSets: [...new Set(data.map(({ dataSet }) => dataSet))].toSorted(),
+      dataFingerprints: [...new Set(data.flatMap(({ fingerprint }) => fingerprint ?? []))].toSorted(),
+    };
   }
-  const { dataSets } = provenance;
-  return Array.isArray(dataSets) ? new Set(dataSets.map(String)) : undefined;
+  const { dataSets, dataFingerprints } = provenance;
+  if (!Array.isArray(dataSets)) return undefined;
+  return {
+    dataSets: dataSets.map(String),
+    dataFingerprints: Array.isArray(dataFingerprints) ? dataFingerprints.map(String) : [],
+  };
+}
+
+async function seenNames(reference: string, loaded: LoadedOptimizer): Promise<ReadonlySet<string> | undefined> {
+  const seen = await seenData(reference, loaded);
+  return seen && new Set([...seen.dataSets, ...seen.dataFingerprints]);
 }
 
 /** The run that a reference names; undefined where it names something else. */

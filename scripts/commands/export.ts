@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { ParamSpecs } from '../../lopt/optimizer.ts';
 import { defineCommand, type CommandContext } from '../cli/command.ts';
-import { optional, repeated, required, UsageError } from '../cli/option.ts';
-import { assignment, text } from '../cli/read-text.ts';
+import { optional, required, UsageError } from '../cli/option.ts';
+import { text } from '../cli/read-text.ts';
 
 const options = {
   out: required('File to write', 'FILE.onnx', text),
@@ -10,11 +10,6 @@ const options = {
     'JSON file of path to shape, or to a spec such as {"shape": [64, 32], "role": "hidden"}; without it, those of the first task of the run’s recipe',
     'SHAPES.json',
     text,
-  ),
-  data: repeated(
-    'A data set that the recipe’s first task needs: a directory in MNIST’s format',
-    'NAME=DIR',
-    assignment,
   ),
 };
 
@@ -35,7 +30,7 @@ export const exportCommand = defineCommand({
     [`export 'adamw{"lr":0.001}' --params shapes.json --out adamw.onnx`, 'A hand-designed one'],
   ],
   async run({ positionals: [reference = ''], options }, context) {
-    const [{ exportOptimizer }, { loadOptimizer }, { writeFileAtomically }, { seenDataSets }] = await Promise.all([
+    const [{ exportOptimizer }, { loadOptimizer }, { writeFileAtomically }, { seenData }] = await Promise.all([
       import('../../checkpoints/export.ts'),
       import('../../checkpoints/load-optimizer.ts'),
       import('../../checkpoints/files/atomic-write.ts'),
@@ -44,11 +39,11 @@ export const exportCommand = defineCommand({
     const loaded = await loadOptimizer(reference);
     const specs =
       options.params === undefined
-        ? (loaded.specs ?? (await recipeSpecs(reference, { data: options.data, context })))
+        ? (loaded.specs ?? (await recipeSpecs(reference, context)))
         : await readSpecs(options.params);
     // What meta-training saw travels with the file, so that an evaluation can say so.
-    const seen = loaded.theta.size > 0 ? await seenDataSets(reference, loaded) : undefined;
-    const provenance = { ...loaded.provenance, ...(seen && { dataSets: [...seen].toSorted() }) };
+    const seen = loaded.theta.size > 0 ? await seenData(reference, loaded) : undefined;
+    const provenance = { ...loaded.provenance, ...seen };
     const { update, init } = await exportOptimizer({ optimizer: loaded.optimizer, specs, provenance });
     await writeFileAtomically(options.out, update);
     context.stderr.write(`${options.out}: ${update.length.toLocaleString('en')} bytes, ${specs.size} parameters\n`);
@@ -71,17 +66,14 @@ async function readSpecs(file: string): Promise<ParamSpecs> {
   return readParamSpecs(value, { doing: `read ${file}` });
 }
 
-/** Specs of the first task of a run's recipe; says so. */
-async function recipeSpecs(
-  reference: string,
-  { data, context }: { readonly data: readonly (readonly [string, string])[]; readonly context: CommandContext },
-): Promise<ParamSpecs> {
-  const [{ runDirectoryOf }, { runPaths }, { readRunFile }, { createTask }, { dataSetsFrom }] = await Promise.all([
+/** Specs of the first task of a run's recipe; says so. Data isn't read: what the run recorded of it is enough for shapes. */
+async function recipeSpecs(reference: string, context: CommandContext): Promise<ParamSpecs> {
+  const [{ runDirectoryOf }, { runPaths }, { readRunFile }, { createTask }, { imageDataSet }] = await Promise.all([
     import('../contestants.ts'),
     import('../../checkpoints/files/run-directory.ts'),
     import('../../meta/run-file.ts'),
     import('../../tasks/registry.ts'),
-    import('../data-sets.ts'),
+    import('../../tasks/data-sets/data-set.ts'),
   ]);
   const directory = await runDirectoryOf(reference);
   if (directory === undefined)
@@ -89,9 +81,27 @@ async function recipeSpecs(
       `Cannot export ${reference}: expected --params SHAPES.json, as it comes from no recipe with tasks`,
     );
   const { config: file } = runPaths(directory);
-  const [first] = readRunFile(await readFile(file, 'utf8'), file).config.tasks;
+  const { config, data, replacedData } = readRunFile(await readFile(file, 'utf8'), file);
+  const [first] = config.tasks;
   if (first === undefined) throw new UsageError(`Cannot export ${reference}: its recipe has no task; give --params`);
-  const { specs } = createTask(first.name, first.options, { dataSets: await dataSetsFrom(data, context) });
+  const { data: named } = first.options;
+  const used = typeof named === 'string' ? { ...first.options, data: replacedData[named] ?? named } : first.options;
+  // Blank images of as many classes stand for each data set.
+  const dataSets = data.map(({ dataSet: name, classes }) => {
+    if (classes === undefined)
+      throw new UsageError(
+        `Cannot export ${reference}: its config.json doesn't say how many classes ${name} has; give --params SHAPES.json`,
+      );
+    return imageDataSet({
+      name,
+      classes,
+      rows: 10,
+      size: [1, 1, 1],
+      pixels: new Uint8Array(10),
+      labels: new Uint8Array(10),
+    });
+  });
+  const { specs } = createTask(first.name, used, { dataSets: new Map(dataSets.map((set) => [set.name, set])) });
   context.stderr.write(
     `without --params: exported for the parameters of the recipe's first task, ${first.name}: ${[...specs.values()].map(({ path, shape }) => `${path} [${shape.join(',')}]`).join(', ')}\n`,
   );

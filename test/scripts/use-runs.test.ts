@@ -87,6 +87,21 @@ describe('lopt evaluate', () => {
     expect(JSON.parse(readFileSync(join(directory, 'report 1%#', 'report.json'), 'utf8'))).toEqual(result);
   });
 
+  test('what meta-training saw is seen under another name too, of a run and of a file', async () => {
+    const exported = await runLopt(['export', '0x10', '--out', 'seen.onnx'], { cwd: directory });
+    expect(exported.code).toBe(0);
+    const data = ['--data', `other=${join(ROOT, 'tasks', 'data', 'digits')}`];
+    const tasks = ['other', 'glyphs-dotted'].flatMap((name) => ['--tasks', `softmax-regression{"data":"${name}"}`]);
+    const { stdout } = await runLopt(['evaluate', '0x10', 'seen.onnx', ...data, ...tasks, ...QUICK, '--json'], {
+      cwd: directory,
+    });
+    const seen = (JSON.parse(stdout) as Result).rows.map(({ entries }) => entries.map((entry) => entry.seen));
+    expect(seen).toEqual([
+      [true, true, null],
+      [false, false, null],
+    ]);
+  });
+
   test('says before it runs that the report can’t be written', async () => {
     writeFileSync(join(directory, 'a-file'), '');
     const places = [
@@ -186,6 +201,23 @@ describe('lopt export', () => {
       kind: 'learned',
       seen: true,
     });
+  });
+
+  test.each([
+    ['replaced', []],
+    ['given', ['--data', 'mnist=tasks/data/digits']],
+  ])('needs no data again of a run whose data was %s', async (name, data) => {
+    const run = join(directory, name);
+    const set = ['--set', 'tasks.0.options.data=mnist'];
+    const trained = await runLopt(['meta-train', '--recipe', 'smoke', '--steps', '1', ...set, ...data, '--out', run], {
+      cwd: ROOT,
+    });
+    expect(trained.code).toBe(0);
+    const { code, stderr } = await runLopt(['export', run, '--out', `${run}.onnx`]);
+    expect(stderr).toMatch(
+      /^without --params: exported for the parameters of the recipe's first task, image-mlp: .* \[\d+,10\], \S+ \[10\]\n.*\n$/,
+    );
+    expect(code).toBe(0);
   });
 
   test('takes shapes from a file, and asks for them where there is no recipe', async () => {
