@@ -17,6 +17,14 @@ import {
 
 const DOING = 'use config';
 
+/** Horizons and step counts enter programs as float32, which holds every whole number up to this one. */
+const MOST_STEPS = 2 ** 24;
+
+/** What a window draws is planned as a whole before it runs: this many steps take hundreds of megabytes. */
+const MOST_WINDOW_STEPS = 100_000;
+
+const MOST_PARTICLES = 2 ** 16;
+
 /** An option that is an object with options of its own. */
 interface GroupOption<S extends OptionSchema> extends Option<OptionsOf<S>> {
   readonly members: S;
@@ -98,15 +106,25 @@ export const CONFIG_SCHEMA = {
   }),
   estimator: group('how the meta-gradient is estimated', {
     name: choiceOption({ choices: ESTIMATOR_NAMES, default: 'truncated-pes', meaning: 'estimator' }),
-    pairs: integerOption({ default: 8, min: 1, meaning: 'antithetic pairs, per task' }),
-    groupSize: integerOption({ default: 8, min: 2, meaning: 'particles that run as one batch' }),
-    window: integerOption({ default: 50, min: 1, meaning: 'inner steps between outer steps' }),
+    pairs: integerOption({ default: 8, min: 1, max: MOST_PARTICLES / 2, meaning: 'antithetic pairs, per task' }),
+    groupSize: integerOption({
+      default: 8,
+      min: 2,
+      max: MOST_PARTICLES,
+      meaning: 'particles that run as one batch',
+    }),
+    window: integerOption({ default: 50, min: 1, max: MOST_WINDOW_STEPS, meaning: 'inner steps between outer steps' }),
     sigma: numberOption({ default: 0.01, above: 0, meaning: 'standard deviation of the perturbations of theta' }),
   }),
   trajectory: group('lengths of inner training, log-uniform', {
-    min: integerOption({ default: 100, min: 1, meaning: 'shortest trajectory, in inner steps' }),
-    max: integerOption({ default: 2000, min: 1, meaning: 'longest trajectory, in inner steps' }),
-    stagger: integerOption({ default: 0, min: 0, meaning: 'spread of the first resets, in inner steps' }),
+    min: integerOption({ default: 100, min: 1, max: MOST_STEPS, meaning: 'shortest trajectory, in inner steps' }),
+    max: integerOption({ default: 2000, min: 1, max: MOST_STEPS, meaning: 'longest trajectory, in inner steps' }),
+    stagger: integerOption({
+      default: 0,
+      min: 0,
+      max: MOST_STEPS,
+      meaning: 'spread of the first resets, in inner steps',
+    }),
   }),
   outer: group('how theta is trained', {
     optimizer: named('hand-designed optimizer of theta', 'adamw', { lr: 3e-4, weightDecay: 1e-4 }),
@@ -117,11 +135,11 @@ export const CONFIG_SCHEMA = {
       }),
     ),
   }),
-  steps: integerOption({ default: 1000, min: 0, meaning: 'outer steps' }),
+  steps: integerOption({ default: 1000, min: 0, max: MOST_STEPS, meaning: 'outer steps' }),
   seed,
   checkpoints: group('what is kept', {
-    every: integerOption({ default: 100, min: 1, meaning: 'outer steps between checkpoints' }),
-    keep: integerOption({ default: 3, min: 1, meaning: 'newest checkpoints kept' }),
+    every: integerOption({ default: 100, min: 1, max: MOST_STEPS, meaning: 'outer steps between checkpoints' }),
+    keep: integerOption({ default: 3, min: 1, max: MOST_STEPS, meaning: 'newest checkpoints kept' }),
     smoothing: numberOption({
       default: 0.95,
       min: 0,
@@ -132,7 +150,7 @@ export const CONFIG_SCHEMA = {
   engine: group('what runs the programs', {
     name: choiceOption({ choices: ['onnx', 'eager'], default: 'onnx', meaning: 'engine' }),
     device: textOption({ default: 'cpu', meaning: 'device of the engine' }),
-    threads: optional(integerOption({ default: 1, min: 1, meaning: 'threads; null for all there are' })),
+    threads: optional(integerOption({ default: 1, min: 1, max: 1024, meaning: 'threads; null for all there are' })),
   }),
 } satisfies OptionSchema;
 

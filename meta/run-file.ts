@@ -1,5 +1,5 @@
 import type { EngineDescription } from '../jit/engines/engine.ts';
-import { isRecord } from '../lopt/options.ts';
+import { isRecord, valueText } from '../lopt/options.ts';
 import { type RunConfig, checkConfig } from './config.ts';
 import type { DataRecord } from './learner.ts';
 
@@ -34,7 +34,7 @@ export function writeRunFile(run: Omit<RunFile, 'format'>): string {
 
 /**
  * A run file from JSON text.
- * @throws SyntaxError when it is no JSON of this format; TypeError or RangeError when an option in it isn't valid.
+ * @throws SyntaxError when it is no JSON of this format; TypeError or RangeError when a member of it is missing or isn't valid.
  */
 export function readRunFile(text: string, file: string): RunFile {
   let value: unknown;
@@ -49,17 +49,77 @@ export function readRunFile(text: string, file: string): RunFile {
     throw new SyntaxError(
       `Cannot read ${file}: expected the config of a run, format ${FORMAT}, but got format ${isRecord(value) ? String(value['format']) : 'none'}`,
     );
-  const { overrides, replacedData, data, engine, changes } = value;
-  // The other members are ours: what this version wrote, it reads.
+  const read = <T>(path: string, reader: Reader<T>): T => reader(value[path], { file, path });
   return {
     format: FORMAT,
     config: checkConfig(value['config']),
-    overrides: Array.isArray(overrides) ? (overrides as string[]) : [],
-    replacedData: isRecord(replacedData) ? (replacedData as Record<string, string>) : {},
-    data: Array.isArray(data) ? (data as DataRecord[]) : [],
-    engine: engine as EngineDescription,
-    changes: Array.isArray(changes) ? (changes as RunChange[]) : [],
+    overrides: read('overrides', listOf(asText)),
+    replacedData: read('replacedData', asTexts),
+    data: read(
+      'data',
+      listOf((item, place) => ({
+        task: member(item, 'task', asText, place),
+        dataSet: member(item, 'dataSet', asText, place),
+        rows: member(item, 'rows', asCount, place),
+        sha256: member(item, 'sha256', asText, place),
+      })),
+    ),
+    engine: read('engine', (engine, place) => ({
+      name: member(engine, 'name', asEngineName, place),
+      device: member(engine, 'device', asText, place),
+      threads: member(engine, 'threads', asCount, place),
+      version: member(engine, 'version', asText, place),
+      instructionSet: member(engine, 'instructionSet', asText, place),
+    })),
+    changes: read(
+      'changes',
+      listOf((change, place) => ({
+        step: member(change, 'step', asCount, place),
+        what: member(change, 'what', asText, place),
+      })),
+    ),
   };
+}
+
+/** Where a value stands in a run file. */
+interface Place {
+  readonly file: string;
+  readonly path: string;
+}
+
+type Reader<T> = (value: unknown, place: Place) => T;
+
+function refuse({ file, path }: Place, expected: string, value: unknown): never {
+  throw new TypeError(
+    `Cannot read ${file}: expected ${path} to be ${expected} but ${value === undefined ? 'it is missing' : `got ${valueText(value)}`}. Restore the file`,
+  );
+}
+
+const asText: Reader<string> = (value, place) => (typeof value === 'string' ? value : refuse(place, 'a text', value));
+
+const asCount: Reader<number> = (value, place) =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+    ? value
+    : refuse(place, 'a whole number >= 0', value);
+
+const asEngineName: Reader<EngineDescription['name']> = (value, place) =>
+  value === 'eager' || value === 'onnx' || value === 'native' ? value : refuse(place, 'eager, onnx or native', value);
+
+const asTexts: Reader<Readonly<Record<string, string>>> = (value, place) =>
+  isRecord(value)
+    ? Object.fromEntries(Object.keys(value).map((name) => [name, member(value, name, asText, place)]))
+    : refuse(place, 'an object', value);
+
+function listOf<T>(element: Reader<T>): Reader<readonly T[]> {
+  return (value, { file, path }) =>
+    Array.isArray(value)
+      ? value.map((item: unknown, index) => element(item, { file, path: `${path}[${index}]` }))
+      : refuse({ file, path }, 'a list', value);
+}
+
+function member<T>(value: unknown, name: string, reader: Reader<T>, { file, path }: Place): T {
+  if (!isRecord(value)) return refuse({ file, path }, 'an object', value);
+  return reader(value[name], { file, path: `${path}.${name}` });
 }
 
 /**

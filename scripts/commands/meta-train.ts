@@ -12,7 +12,11 @@ const options = {
   steps: optional('Outer steps in total; with --resume, raises the total', 'N', count()),
   seed: optional('Seed of every random number', 'SEED', text),
   ...OPTIONAL_ENGINE_OPTIONS,
-  data: repeated('A data set in MNIST’s format: a directory with IDX files, gzip or not', 'NAME=DIR', assignment),
+  data: repeated(
+    'A data set in MNIST’s format: a directory with IDX files, gzip or not; give it again to resume',
+    'NAME=DIR',
+    assignment,
+  ),
   out: optional('Directory of the new run', 'DIR', text),
   resume: optional('Go on with a run, to the same bytes as if it had never stopped', 'RUN', text),
   'stop-after': optional('End this process after N outer steps, as Ctrl-C does', 'N', count({ min: 1 })),

@@ -34,7 +34,10 @@ describe('checkConfig', () => {
       { ...MINIMAL, estimator: { sigma: '0.1' } },
       'Cannot use config: expected option estimator.sigma to be a number > 0 but got "0.1"',
     ],
-    [{ ...MINIMAL, steps: 1.5 }, 'Cannot use config: expected option steps to be a whole number >= 0 but got 1.5'],
+    [
+      { ...MINIMAL, steps: 1.5 },
+      'Cannot use config: expected option steps to be a whole number in [0, 16777216] but got 1.5',
+    ],
     [{}, 'Cannot use config: expected option tasks to be a list of at least one task but got none'],
     [
       { tasks: [{ reparameterise: { level: 'layer' } }] },
@@ -62,6 +65,25 @@ describe('checkConfig', () => {
     ],
   ])('refuses %j', (config, message) => {
     expect(() => checkConfig(config)).toThrow(expect.objectContaining({ message }) as Error);
+  });
+});
+
+describe('an option too large for any run', () => {
+  it.each([
+    ['steps', '[0, 16777216]'],
+    ['estimator.window', '[1, 100000]'],
+    ['estimator.pairs', '[1, 32768]'],
+    ['estimator.groupSize', '[2, 65536]'],
+    ['trajectory.min', '[1, 16777216]'],
+    ['trajectory.max', '[1, 16777216]'],
+    ['trajectory.stagger', '[0, 16777216]'],
+    ['checkpoints.every', '[1, 16777216]'],
+    ['checkpoints.keep', '[1, 16777216]'],
+    ['engine.threads', '[1, 1024]'],
+  ])('is refused: %s', (key, range) => {
+    expect(() => overrideConfig(MINIMAL, `${key}=1e9`)).toThrow(
+      new RangeError(`Cannot use config: expected option ${key} to be a whole number in ${range} but got 1000000000`),
+    );
   });
 });
 
