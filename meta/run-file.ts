@@ -62,6 +62,8 @@ export function readRunFile(text: string, file: string): RunFile {
         dataSet: member(item, 'dataSet', asText, place),
         rows: member(item, 'rows', asCount, place),
         sha256: member(item, 'sha256', asText, place),
+        ...optional(item, 'classes', asCount, place),
+        ...optional(item, 'fingerprint', asText, place),
       })),
     ),
     engine: read('engine', (engine, place) => ({
@@ -120,6 +122,13 @@ function listOf<T>(element: Reader<T>): Reader<readonly T[]> {
 function member<T>(value: unknown, name: string, reader: Reader<T>, { file, path }: Place): T {
   if (!isRecord(value)) return refuse({ file, path }, 'an object', value);
   return reader(value[name], { file, path: `${path}.${name}` });
+}
+
+/** A member that may be missing: the record of it, or none. */
+function optional<K extends string, T>(value: unknown, name: K, reader: Reader<T>, place: Place): { [N in K]?: T } {
+  if (!isRecord(value) || value[name] === undefined) return {};
+  // One boundary: a computed key widens to string.
+  return { [name]: member(value, name, reader, place) } as { [N in K]?: T };
 }
 
 /**

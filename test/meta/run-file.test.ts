@@ -6,7 +6,10 @@ const RUN = {
   config: checkConfig({ tasks: [{ name: 'quadratic' }] }),
   overrides: ['steps=3'],
   replacedData: { mnist: 'digits' },
-  data: [{ task: 'image-mlp on digits', dataSet: 'digits', rows: 1797, sha256: '0a' }],
+  data: [
+    { task: 'image-mlp on digits', dataSet: 'digits', rows: 1797, sha256: '0a', classes: 10, fingerprint: '1b' },
+    { task: 'own', dataSet: 'own', rows: 5, sha256: '0b' },
+  ],
   engine: { name: 'onnx', device: 'cpu', threads: 2, version: '1.2', instructionSet: 'x64' },
   changes: [{ step: 0, what: 'outer steps raised from 1 to 3' }],
 } as const;
@@ -29,6 +32,7 @@ describe('readRunFile', () => {
     [{ replacedData: [] }, 'replacedData to be an object but got []'],
     [{ data: {} }, 'data to be a list but got {}'],
     [{ data: [{ ...RUN.data[0], rows: -1 }] }, 'data[0].rows to be a whole number >= 0 but got -1'],
+    [{ data: [{ ...RUN.data[0], classes: '10' }] }, 'data[0].classes to be a whole number >= 0 but got "10"'],
     [{ changes: [null] }, 'changes[0] to be an object but got null'],
     [{ changes: [{ step: 1 }] }, 'changes[0].what to be a text but it is missing'],
   ])('refuses %j', (change, problem) => {
