@@ -31,7 +31,6 @@ export function cond<S extends TensorStructure<S>, P extends TensorStructure<P> 
   const captured = [...new Set([...first.captured, ...second.captured])];
   const values = record(
     'cond',
-    // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
     { then: withCaptured(first, captured, flat.size), otherwise: withCaptured(second, captured, flat.size) },
     [valueOf(predicate, 'cond'), ...[...flat.values()].map((tensor) => valueOf(tensor, 'cond')), ...captured],
   );

@@ -10,7 +10,6 @@ export function withBodies(node: Node, change: (body: Graph) => Graph): Node {
   }
   if (node.op === 'cond') {
     const { then, otherwise } = node.attrs;
-    // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
     return { ...node, attrs: { then: change(then), otherwise: change(otherwise) } };
   }
   return node;

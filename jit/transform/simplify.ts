@@ -242,6 +242,5 @@ function placed<T>(
 
 /** Both branches changed in one way. */
 function withBranches(attrs: Attributes['cond'], change: (branch: Graph) => Graph): Attributes['cond'] {
-  // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
   return { then: change(attrs.then), otherwise: change(attrs.otherwise) };
 }

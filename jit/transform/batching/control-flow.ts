@@ -60,7 +60,6 @@ function cond(
   }
   const outputs = first.outputs.map((flag, index) => flag || second.outputs[index] === true);
   const branches = {
-    // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
     then: batching.body(then, { inputs: flags, outputs }).graph,
     otherwise: batching.body(otherwise, { inputs: flags, outputs }).graph,
   };

@@ -83,7 +83,6 @@ const cond: Derivative<'cond'> = (reverse, applied) => {
   const request = { cotangents: given, wrt };
   const outputs = builder.add(
     'cond',
-    // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
     { then: backward(attrs.then, request), otherwise: backward(attrs.otherwise, request) },
     [...inputs, ...given.map(cotangentsAt(reverse, applied))],
   );

@@ -79,7 +79,6 @@ export function pruneCond(
   const own = range(then.inputs.length).filter((index) => needs.some((positions) => positions.includes(index)));
   const kept = { inputs: own, outputs };
   return {
-    // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
     attrs: { then: reduced(then, kept), otherwise: reduced(otherwise, kept) },
     inputs: [inputs[0] as ValueId, ...keep(inputs.slice(1), own)],
     outputs,

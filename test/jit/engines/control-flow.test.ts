@@ -85,7 +85,6 @@ function branching(): { graph: Graph; inputs: Map<string, HostArray> } {
   const offset = body.input('offset', float(2));
   const sum = body.one('reduce', { fn: 'sum', axes: [0], keepDims: false }, [x]);
   const isLarge = body.one('compare', { fn: 'greater' }, [sum, body.splat(4)]);
-  // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
   const attrs = { then: branch('halve', 0.5), otherwise: branch('triple', 3) };
   const [next, same, factor] = body.add('cond', attrs, [isLarge, x, offset]) as [ValueId, ValueId, ValueId];
   const step = body.finish(named([next, factor, same]));

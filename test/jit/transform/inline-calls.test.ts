@@ -136,7 +136,6 @@ describe('inlineCalls', () => {
       step.splat(1.5),
     ]);
     const attrs = {
-      // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
       then: called,
       otherwise: branch('same', (_, x) => x),
     };

@@ -95,7 +95,6 @@ export function branching(): Graph {
   const x = b.input('x', { shape: [3], dtype: 'float32' });
   const y = b.input('y', { shape: [3], dtype: 'float32' });
   const attrs = {
-    // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
     then: branch('product', (each, p, q) => [binary(each, 'mul', p, q), unary(each, 'sin', p)]),
     otherwise: branch('quotient', (each, p, q) => [binary(each, 'div', p, q), q]),
   };

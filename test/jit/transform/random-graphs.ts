@@ -210,7 +210,6 @@ const addCond: Add = (b, pool, draw, words) => {
   });
   if (outputs.length === 0) return [];
   const attrs = {
-    // oxlint-disable-next-line unicorn/no-thenable -- the primitive's own attribute
     then: { ...then, outputs: outputs.map((pair) => pair[0]) },
     otherwise: { ...otherwise, outputs: outputs.map((pair) => pair[1]) },
   };
