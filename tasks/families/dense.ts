@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { size } from '../../jit/trace/size.ts';
 import type { Group } from '../../jit/trace/structure.ts';
 import type { NoiseSpec, ParamSpec, ParamSpecs, Role, Tensors } from '../../lopt/optimizer.ts';
-import { type Activation, activate } from './activations.ts';
+import { choiceOption } from '../../lopt/options.ts';
+import { ACTIVATIONS, type Activation, activate } from './activations.ts';
 
 /**
  * A network of dense layers, each linear, then a layer norm where there is one, then the activation; the last one is linear only.
@@ -19,6 +20,16 @@ export interface DenseShape {
   readonly activation: Activation;
   readonly norm: 'none' | 'layer';
 }
+
+/** Options of every family whose network has hidden layers. */
+export const LAYER_OPTIONS = {
+  activation: choiceOption({ default: 'relu', choices: ACTIVATIONS, meaning: 'function after each hidden layer' }),
+  norm: choiceOption({
+    default: 'none',
+    choices: ['none', 'layer'],
+    meaning: 'normalisation between the linear part of a hidden layer and its activation',
+  }),
+};
 
 const LAYER_NORM_EPSILON = 1e-5;
 

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { logUniformInteger } from '../../jit/random/draws.ts';
 import { fold } from '../../jit/random/key.ts';
-import { choiceOption, integerOption, listOption, readOptions } from '../../lopt/options.ts';
+import { integerOption, listOption, readOptions } from '../../lopt/options.ts';
 import { ACTIVATIONS } from './activations.ts';
-import { type DenseShape, applyDense, denseNoise, denseSpecs, initDense } from './dense.ts';
+import { LAYER_OPTIONS, type DenseShape, applyDense, denseNoise, denseSpecs, initDense } from './dense.ts';
 import type { TaskFamily } from './family.ts';
 import { IMAGE_OPTIONS, findDataSet, flatImages, imageTaskData } from './image-data.ts';
 import { boundedLoss } from './losses.ts';
@@ -17,12 +17,7 @@ const OPTIONS = {
     element: integerOption({ default: 32, min: 1, meaning: 'width' }),
     meaning: 'width of each hidden layer, the narrow one in the middle included',
   }),
-  activation: choiceOption({ default: 'relu', choices: ACTIVATIONS, meaning: 'function after each hidden layer' }),
-  norm: choiceOption({
-    default: 'none',
-    choices: ['none', 'layer'],
-    meaning: 'normalisation between the linear part of a hidden layer and its activation',
-  }),
+  ...LAYER_OPTIONS,
 };
 
 /** The normaliser's bound: above the loss of any image of pixels in [0, 1] and outputs in [0, 1]. */

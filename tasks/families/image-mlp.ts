@@ -1,11 +1,11 @@
 import { logUniformInteger } from '../../jit/random/draws.ts';
 import { fold } from '../../jit/random/key.ts';
-import { choiceOption, integerOption, listOption, readOptions } from '../../lopt/options.ts';
+import { integerOption, listOption, readOptions } from '../../lopt/options.ts';
 import { ACTIVATIONS } from './activations.ts';
-import { type DenseShape, applyDense, denseNoise, denseSpecs, initDense, param } from './dense.ts';
+import { LAYER_OPTIONS } from './dense.ts';
 import type { TaskFamily } from './family.ts';
-import { IMAGE_OPTIONS, findDataSet, flatImages, imageTaskData } from './image-data.ts';
-import { boundedLoss, crossEntropy } from './losses.ts';
+import { imageClassifier } from './image-classifier.ts';
+import { IMAGE_OPTIONS } from './image-data.ts';
 import { pick } from './pick.ts';
 
 const OPTIONS = {
@@ -15,16 +15,8 @@ const OPTIONS = {
     element: integerOption({ default: 32, min: 1, meaning: 'width' }),
     meaning: 'width of each hidden layer',
   }),
-  activation: choiceOption({ default: 'relu', choices: ACTIVATIONS, meaning: 'function after each hidden layer' }),
-  norm: choiceOption({
-    default: 'none',
-    choices: ['none', 'layer'],
-    meaning: 'normalisation between the linear part of a hidden layer and its activation',
-  }),
+  ...LAYER_OPTIONS,
 };
-
-/** Above this multiple of ln(classes), the loss of guessing, all losses count the same. */
-const WORST = 1.5;
 
 /**
  * Images classified by dense layers; cross entropy. The default is one of the four tasks on which Celo is meta-trained.
@@ -50,30 +42,6 @@ export const imageMlp: TaskFamily = {
       activation: pick(fold(key, 'activation'), ACTIVATIONS),
     };
   },
-  task: (given, context) => {
-    const options = readOptions(OPTIONS, given, { doing: 'create task image-mlp' });
-    const dataSet = findDataSet(options.data, context, 'create task image-mlp');
-    const pixels = options.image.reduce((product, extent) => product * extent, 1);
-    const { classes } = dataSet;
-    const shape: DenseShape = {
-      inputs: pixels,
-      hidden: options.hidden,
-      outputs: classes,
-      activation: options.activation,
-      norm: options.norm,
-    };
-    const specs = denseSpecs(shape);
-    return {
-      name: 'image-mlp',
-      specs,
-      noise: { init: denseNoise(specs) },
-      dynamic: new Map(),
-      sampleDynamic: () => new Map(),
-      init: ({ noise }) => initDense(specs, noise),
-      loss: ({ params, batch }) =>
-        crossEntropy(applyDense(params, flatImages(batch, pixels), shape), param(batch, 'labels'), classes),
-      normalize: (loss) => boundedLoss(loss, WORST * Math.log(classes)),
-      data: imageTaskData(dataSet, options),
-    };
-  },
+  task: (given, context) =>
+    imageClassifier('image-mlp', readOptions(OPTIONS, given, { doing: 'create task image-mlp' }), context),
 };

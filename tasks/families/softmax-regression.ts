@@ -1,13 +1,9 @@
 import { logUniformInteger } from '../../jit/random/draws.ts';
 import { fold } from '../../jit/random/key.ts';
 import { readOptions } from '../../lopt/options.ts';
-import { type DenseShape, applyDense, denseNoise, denseSpecs, initDense, param } from './dense.ts';
 import type { TaskFamily } from './family.ts';
-import { IMAGE_OPTIONS, findDataSet, flatImages, imageTaskData } from './image-data.ts';
-import { boundedLoss, crossEntropy } from './losses.ts';
-
-/** Above this multiple of ln(classes), the loss of guessing, all losses count the same. */
-const WORST = 1.5;
+import { imageClassifier } from './image-classifier.ts';
+import { IMAGE_OPTIONS } from './image-data.ts';
 
 /**
  * Images classified by one linear layer; cross entropy: a convex problem.
@@ -28,24 +24,7 @@ export const softmaxRegression: TaskFamily = {
     };
   },
   task: (given, context) => {
-    const doing = 'create task softmax-regression';
-    const options = readOptions(IMAGE_OPTIONS, given, { doing });
-    const dataSet = findDataSet(options.data, context, doing);
-    const { classes } = dataSet;
-    const pixels = options.image.reduce((product, extent) => product * extent, 1);
-    const shape: DenseShape = { inputs: pixels, hidden: [], outputs: classes, activation: 'relu', norm: 'none' };
-    const specs = denseSpecs(shape);
-    return {
-      name: 'softmax-regression',
-      specs,
-      noise: { init: denseNoise(specs) },
-      dynamic: new Map(),
-      sampleDynamic: () => new Map(),
-      init: ({ noise }) => initDense(specs, noise),
-      loss: ({ params, batch }) =>
-        crossEntropy(applyDense(params, flatImages(batch, pixels), shape), param(batch, 'labels'), classes),
-      normalize: (loss) => boundedLoss(loss, WORST * Math.log(classes)),
-      data: imageTaskData(dataSet, options),
-    };
+    const options = readOptions(IMAGE_OPTIONS, given, { doing: 'create task softmax-regression' });
+    return imageClassifier('softmax-regression', { ...options, hidden: [], activation: 'relu', norm: 'none' }, context);
   },
 };
