@@ -7,20 +7,18 @@
  * **Differs** bias corrections are computed as -expm1(k ln beta).
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { biasCorrection, movingAverage } from '../features/moments.ts';
+import { biasCorrection } from '../features/moments.ts';
 import { numericTerm } from '../numeric.ts';
+import { ADAM_OPTIONS, momentScalars, updateMoments } from './adam-moments.ts';
 import { handDesigned } from './hand-designed.ts';
-import { decay, epsilon, l2, learningRate } from './options.ts';
+import { l2 } from './options.ts';
 
 export const ADAM = handDesigned({
   name: 'adam',
   source: 'Kingma & Ba 2014, arXiv 1412.6980',
   summary: 'p - lr * m / (sqrt(v) + eps), m and v bias-corrected averages of g and g^2',
   options: {
-    lr: learningRate(1e-3),
-    beta1: decay(0.9, 'decay of the average of g'),
-    beta2: decay(0.999, 'decay of the average of g^2'),
-    eps: epsilon(1e-8),
+    ...ADAM_OPTIONS,
     epsRoot: numericTerm({
       default: 0,
       min: 0,
@@ -29,21 +27,15 @@ export const ADAM = handDesigned({
     weightDecay: l2,
   },
   state: ['m', 'v'],
-  shared: ({ lr, beta1, beta2, eps, epsRoot, weightDecay }, { k }) => ({
-    stepSize: tf.div(lr.value, biasCorrection(beta1.log, k)),
-    beta1: beta1.value,
-    complement1: beta1.complement,
-    beta2: beta2.value,
-    complement2: beta2.complement,
-    correction2: biasCorrection(beta2.log, k),
-    eps: eps.value,
+  shared: ({ lr, epsRoot, weightDecay, ...numerics }, { k }) => ({
+    stepSize: tf.div(lr.value, biasCorrection(numerics.beta1.log, k)),
+    ...momentScalars(numerics, k),
     epsRoot: epsRoot.value,
     l2: weightDecay.value,
   }),
   rule: (old, shared) => {
     const gradient = tf.add(old.g, tf.mul(shared.l2, old.p));
-    const m = movingAverage(old.m, gradient, { decay: shared.beta1, complement: shared.complement1 });
-    const v = movingAverage(old.v, tf.square(gradient), { decay: shared.beta2, complement: shared.complement2 });
+    const { m, v } = updateMoments(old, gradient, shared);
     const corrected = tf.div(v, shared.correction2);
     const root = tf.sqrt(shared.epsRoot === undefined ? corrected : tf.add(corrected, shared.epsRoot));
     return { p: tf.sub(old.p, tf.div(tf.mul(shared.stepSize, m), tf.add(root, shared.eps))), m, v };
