@@ -1,22 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { env } from 'node:process';
 import { describe, expect, test } from 'vitest';
 import { runLopt, temporaryDirectory } from '../scripts/run-lopt.ts';
-
-/** Whether tfjs-node is there. Where it isn't, says so; with LOPT_REQUIRE_FIXTURES=1 that is an error. */
-function hasTfjsNode(): boolean {
-  try {
-    createRequire(import.meta.url).resolve('@tensorflow/tfjs-node');
-    return true;
-  } catch (cause) {
-    const reason = '@tensorflow/tfjs-node is not installed (run scripts/build-tfjs-node.sh)';
-    if (env['LOPT_REQUIRE_FIXTURES'] === '1') throw new Error(`Cannot meta-train on tfjs-node: ${reason}`, { cause });
-    process.stderr.write(`skipped: ${reason}\n`);
-    return false;
-  }
-}
+import { hasTfjsNode } from '../tfjs-node.ts';
 
 /** Relative difference of meta-losses after a few outer steps: two runtimes round differently, and nothing more. */
 const SAME_RUN = 1e-3;

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { extentsOf, range } from '../axes.ts';
 import {
   type Attributes,
   type DType,
@@ -78,11 +79,6 @@ function asMatrix(x: tf.Tensor, { perm, matrix }: OperandLayout): tf.Tensor {
   const ordered = perm === undefined ? x : tf.transpose(x, shapeOf(perm));
   return tf.reshape(ordered, matrix[0] === 1 ? [matrix[1], matrix[2]] : shapeOf(matrix));
 }
-
-const range = (from: number, to: number): number[] =>
-  Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
-const extentsOf = (shape: readonly number[], axes: readonly number[]): number[] =>
-  axes.map((axis) => shape[axis] as number);
 
 function transposed(x: tf.Tensor, perm: readonly number[]): tf.Tensor {
   return perm.every((axis, index) => axis === index) ? x : tf.transpose(x, shapeOf(perm));

@@ -1,7 +1,8 @@
 import { type Attributes, sameShape } from '../../graph/graph.ts';
 import { type OperandLayout, contractLayout } from '../contract-layout.ts';
 import type { Emitted, Emitter } from './emitter.ts';
-import { type Context, at, extentsOf, whole } from './rule-context.ts';
+import { extentsOf } from '../axes.ts';
+import { type Context, at, whole } from './rule-context.ts';
 
 /** An operand as a matrix, or a batch of them with one batch axis. */
 function matrix(e: Emitter, operand: Emitted, { perm, matrix }: OperandLayout): string {

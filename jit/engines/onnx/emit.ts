@@ -64,6 +64,7 @@ function checkNames(graph: Graph, { initializers, defaults, int64Inputs }: EmitO
  */
 export function emitOnnx(graph: Graph, options: EmitOptions = {}): Uint8Array {
   checkNames(graph, options);
+  // Simplified first too: a node that nothing uses may name an input that the caller has left out.
   return emit(simplify(inlineCalls(simplify(graph))), options);
 }
 

@@ -1,6 +1,7 @@
 import { type Attributes, sizeOf } from '../../graph/graph.ts';
 import type { Emitted, Emitter } from './emitter.ts';
-import { type Context, at, extentsOf, range, whole } from './rule-context.ts';
+import { extentsOf, range } from '../axes.ts';
+import { type Context, at, whole } from './rule-context.ts';
 
 /** Row numbers of a table `[batch * size, ...]` from indices `[batch, count]`. */
 function flatIndices(e: Emitter, indices: Emitted, { batches, size }: { batches: number; size: number }): string {

@@ -10,12 +10,6 @@ export interface Context {
 
 /** An operand. */
 export const at = (inputs: readonly Emitted[], index: number): Emitted => inputs[index] as Emitted;
-/** The integers from one up to another. */
-export const range = (from: number, to: number): number[] =>
-  Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
-/** Elements of a shape (or other list an axis) at some axes. */
-export const extentsOf = (shape: readonly number[], axes: readonly number[]): number[] =>
-  axes.map((axis) => shape[axis] as number);
 
 /** A value whose tensor has the value's own shape. */
 export function whole(name: string, type: ValueType): Emitted {

@@ -4,7 +4,8 @@ import { contract } from './contract-rule.ts';
 import type { Emitted, Emitter } from './emitter.ts';
 import { BINARY, UNARY, compare } from './functions.ts';
 import { gather, scatterAdd } from './gather-rules.ts';
-import { type Context, at, extentsOf, range, whole } from './rule-context.ts';
+import { extentsOf, range } from '../axes.ts';
+import { type Context, at, whole } from './rule-context.ts';
 
 /** Primitives that hold bodies: emit.ts emits these. */
 export type BodyOp = 'call' | 'customGradient' | 'cond' | 'scan';

@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { expect } from 'vitest';
-import { replay } from '../../../jit/engines/eager/replay.ts';
 import type { Engine } from '../../../jit/engines/engine.ts';
 import { emitOnnx } from '../../../jit/engines/onnx/emit.ts';
 import { BufferPool } from '../../../jit/engines/onnx/buffers.ts';
 import { loadOnnxRuntime } from '../../../jit/engines/onnx/loader.ts';
 import { OnnxSession } from '../../../jit/engines/onnx/session.ts';
 import type { Graph, HostArray, ValueType } from '../../../jit/graph/graph.ts';
+import { replayed } from '../replayed.ts';
 import { difference } from './compare.ts';
 import { evaluate } from './reference.ts';
 
@@ -20,21 +20,7 @@ export type Run = (graph: Graph, inputs: Arrays) => Promise<Map<string, HostArra
 export function onBackend(backend: string): Run {
   return async (graph, inputs) => {
     await tf.setBackend(backend);
-    const before = tf.memory().numTensors;
-    const tensors = new Map(
-      [...inputs].map(([name, { shape, dtype, data }]) => [name, tf.tensor(data, [...shape], dtype)]),
-    );
-    const outputs = replay(graph, tensors);
-    const results = new Map<string, HostArray>();
-    for (const [name, tensor] of outputs)
-      results.set(name, {
-        shape: tensor.shape,
-        dtype: tensor.dtype as HostArray['dtype'],
-        data: tensor.dataSync().slice(),
-      });
-    for (const tensor of [...tensors.values(), ...outputs.values()]) tensor.dispose();
-    expect(tf.memory().numTensors).toBe(before);
-    return results;
+    return replayed(graph, inputs);
   };
 }
 

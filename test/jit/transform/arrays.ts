@@ -1,8 +1,6 @@
-import * as tf from '@tensorflow/tfjs';
-import { expect } from 'vitest';
-import { replay } from '../../../jit/engines/eager/replay.ts';
 import type { GraphBuilder } from '../../../jit/graph/builder.ts';
 import { type Graph, type HostArray, type ValueId, allocate, sizeOf } from '../../../jit/graph/graph.ts';
+import { replayed } from '../replayed.ts';
 import { verifyGraph } from '../../../jit/graph/verify.ts';
 
 export type Arrays = ReadonlyMap<string, HostArray>;
@@ -44,19 +42,7 @@ export function weighted(builder: GraphBuilder, x: ValueId, phase = 5): ValueId 
 /** Runs a legal graph on TensorFlow.js's cpu backend; what that leaves behind fails the test. */
 export function run(graph: Graph, inputs: Arrays): Map<string, HostArray> {
   verifyGraph(graph);
-  const before = tf.memory().numTensors;
-  const tensors = new Map([...inputs].map(([name, x]) => [name, tf.tensor(x.data, [...x.shape], x.dtype)]));
-  const outputs = replay(graph, tensors);
-  const results = new Map<string, HostArray>();
-  for (const [name, tensor] of outputs)
-    results.set(name, {
-      shape: tensor.shape,
-      dtype: tensor.dtype as HostArray['dtype'],
-      data: tensor.dataSync().slice(),
-    });
-  for (const tensor of [...tensors.values(), ...outputs.values()]) tensor.dispose();
-  expect(tf.memory().numTensors).toBe(before);
-  return results;
+  return replayed(graph, inputs);
 }
 
 /** The first place where two arrays differ, in words; undefined where they agree within `tolerance` (relative to 1 where smaller). */

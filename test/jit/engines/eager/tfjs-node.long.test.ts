@@ -1,23 +1,9 @@
-import { createRequire } from 'node:module';
-import { env } from 'node:process';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createEagerEngine } from '../../../../jit/engines/eager/eager-engine.ts';
 import { graphOf, plainCase } from '../primitive-cases.ts';
 import { expectAgreement, onEngine } from '../runs.ts';
-
-/** Whether tfjs-node is there. Where it isn't, says so; with LOPT_REQUIRE_FIXTURES=1 that is an error. */
-function hasTfjsNode(): boolean {
-  try {
-    createRequire(import.meta.url).resolve('@tensorflow/tfjs-node');
-    return true;
-  } catch (cause) {
-    const reason = '@tensorflow/tfjs-node is not installed (run scripts/build-tfjs-node.sh)';
-    if (env['LOPT_REQUIRE_FIXTURES'] === '1') throw new Error(`Cannot test tfjs-node: ${reason}`, { cause });
-    process.stderr.write(`skipped: ${reason}\n`);
-    return false;
-  }
-}
+import { hasTfjsNode } from '../../../tfjs-node.ts';
 
 describe.skipIf(!hasTfjsNode())('eager on tfjs-node', () => {
   test('every primitive means the same', async () => {
