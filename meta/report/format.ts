@@ -1,4 +1,4 @@
-import { maySee, type EvaluationEntry, type EvaluationRow } from '../evaluation-result.ts';
+import { maySee, type EvaluationEntry, type EvaluationRow, type Standing } from '../evaluation-result.ts';
 import type { MeanInterval } from '../statistics.ts';
 
 /** A number with three significant digits; a dash for none, `diverged` for one that isn't finite. */
@@ -59,4 +59,16 @@ function seenText({ entries }: EvaluationRow): string {
   return certain
     ? `seen by the meta-training of ${names}`
     : `perhaps seen by the meta-training of ${names} (it isn't recorded)`;
+}
+
+/** One line of the standings: optimizer, rows, below tuned Adam, reached in time, loss by Adam's, diverged runs. */
+export function standingCells(standing: Standing): string[] {
+  return [
+    standing.optimizer,
+    String(standing.rows),
+    String(standing.lowerThanReference),
+    String(standing.reachedInTime),
+    numberText(standing.lossRatio),
+    String(standing.diverged),
+  ];
 }

@@ -10,7 +10,16 @@ import {
 } from '../evaluation-result.ts';
 import { meanInterval } from '../statistics.ts';
 import { chartSvg, escapeXml, type ChartCurve } from './chart.ts';
-import { accuracyText, intervalText, numberText, reachedText, rowFacts, rowTitle, tunedText } from './format.ts';
+import {
+  accuracyText,
+  intervalText,
+  numberText,
+  reachedText,
+  rowFacts,
+  rowTitle,
+  standingCells,
+  tunedText,
+} from './format.ts';
 import { STYLE } from './style.ts';
 
 /**
@@ -87,14 +96,7 @@ function standingsTable(title: string, standings: readonly Standing[]): string {
       'loss by Adam’s (geometric mean)',
       'diverged runs',
     ],
-    standings.map((standing) => [
-      standing.optimizer,
-      String(standing.rows),
-      String(standing.lowerThanReference),
-      String(standing.reachedInTime),
-      numberText(standing.lossRatio),
-      String(standing.diverged),
-    ]),
+    standings.map(standingCells),
   );
 }
 

@@ -1,5 +1,14 @@
 import { IN_TIME, type EvaluationResult, type Standing } from '../evaluation-result.ts';
-import { accuracyText, intervalText, numberText, reachedText, rowFacts, rowTitle, tunedText } from './format.ts';
+import {
+  accuracyText,
+  intervalText,
+  numberText,
+  reachedText,
+  rowFacts,
+  rowTitle,
+  standingCells,
+  tunedText,
+} from './format.ts';
 
 /** An evaluation as text for the terminal: a table a row, then the standings. */
 export function evaluationText(result: EvaluationResult): string {
@@ -45,14 +54,7 @@ function standingsText(title: string, standings: readonly Standing[]): string {
         'loss by Adam’s',
         'diverged',
       ],
-      standings.map((standing) => [
-        standing.optimizer,
-        String(standing.rows),
-        String(standing.lowerThanReference),
-        String(standing.reachedInTime),
-        numberText(standing.lossRatio),
-        String(standing.diverged),
-      ]),
+      standings.map(standingCells),
     ),
   ].join('\n');
 }
