@@ -1,4 +1,5 @@
 import type { GivenOptions } from '../../lopt/options.ts';
+import { CELO2_DIGITS } from './celo2-digits.ts';
 import { CELO2 } from './celo2.ts';
 import { SMALL } from './small.ts';
 import { SMOKE } from './smoke.ts';
@@ -8,6 +9,7 @@ export const RECIPES: ReadonlyMap<string, GivenOptions> = new Map([
   ['smoke', SMOKE],
   ['small', SMALL],
   ['celo2', CELO2],
+  ['celo2-digits', CELO2_DIGITS],
 ]);
 
 /**

@@ -3,7 +3,7 @@ import { type Suite, readSuite } from '../suites/suite.ts';
 import { shippedFile } from './load-data-sets.ts';
 
 /** Suites that ship with the project, by name. */
-export const SHIPPED_SUITES = ['held-out'] as const;
+export const SHIPPED_SUITES = ['held-out', 'development'] as const;
 
 /**
  * A suite by the name of one that ships, or by the path of a JSON file.
