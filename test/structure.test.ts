@@ -22,7 +22,7 @@ const NODE_FILES = new Set([
 ]);
 
 /** Packages that code under a folder may import. */
-const JIT_PACKAGES = ['@tensorflow/tfjs-core', 'onnxruntime-node', 'onnx-proto', 'seedrandom'];
+const JIT_PACKAGES = ['@tensorflow/tfjs-core', 'onnxruntime-node', 'onnx-proto', 'koffi', 'seedrandom'];
 
 interface Import {
   readonly file: string;

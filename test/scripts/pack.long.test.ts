@@ -64,11 +64,15 @@ describe('the package', () => {
     expect(paths).toContain('dist/index.js');
     expect(paths).toContain('dist/index.d.ts');
     expect(paths.some((path) => path.startsWith('tasks/data/digits/'))).toBe(true);
+    expect(paths).toContain('jit/engines/native/c/pool.h');
+    expect(
+      paths.filter((path) => path.startsWith('jit/') && !/^jit\/engines\/native\/c\/[\w-]+\.[ch]$/.test(path)),
+    ).toEqual([]);
     const folders = new Set(paths.map((path) => path.split('/')[0]));
     expect(
       [...folders].filter(
         (folder) =>
-          !['dist', 'tasks', 'checkpoints', 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'].includes(
+          !['dist', 'jit', 'tasks', 'checkpoints', 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'].includes(
             folder ?? '',
           ),
       ),
