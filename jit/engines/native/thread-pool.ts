@@ -34,7 +34,7 @@ export class ThreadPool {
     return Number(this.#functions.sleeping(this.pointer));
   }
 
-  /** Ends the threads once the run that is going on has ended. Disposing twice does nothing. */
+  /** Ends the threads once the runs that have begun have ended; none may begin afterwards. Disposing twice does nothing. */
   async dispose(): Promise<void> {
     const pointer = this.#pointer;
     this.#pointer = null;

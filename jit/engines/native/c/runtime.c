@@ -16,7 +16,7 @@
 enum {
   // How long a thread looks for work, or a caller for the end of it, before it sleeps: about what falling asleep and being woken
   // cost, so that runs close together need neither and idle threads cost nothing.
-  SPIN_NANOSECONDS = 20000,
+  SPIN_NANOSECONDS = 40000,
   SPINS_BETWEEN_CLOCKS = 32,
   STACK_BYTES = 8 << 20,
   ALIGNMENT = 64,
@@ -30,6 +30,7 @@ struct member {
 struct pool {
   lopt_pool visible; // first: a pointer to it is a pointer to the pool
   pthread_mutex_t turn; // held by the caller whose run is going on
+  int64_t callers; // inside or waiting for their turn (atomic)
   pthread_mutex_t lock; // guards what follows; what is also read without it is read and written atomically
   pthread_cond_t wake;
   pthread_cond_t done;
@@ -40,6 +41,7 @@ struct pool {
   uint64_t generation; // number of runs begun (atomic)
   int64_t active; // workers inside the run, without the caller (atomic)
   int64_t sleeping; // workers that wait for `wake`
+  int64_t tickets; // those of them that may wake: each takes one
   int is_open; // workers may enter the run
   int is_awaited; // the caller waits for `done`
   int must_stop; // (atomic)
@@ -110,15 +112,17 @@ static void *worker_loop(void *argument) {
   for (;;) {
     spin_for_work(pool, seen);
     pthread_mutex_lock(&pool->lock);
-    while (pool->generation == seen && !pool->must_stop) {
+    if (pool->generation == seen && !pool->must_stop) {
       pool->sleeping += 1;
-      pthread_cond_wait(&pool->wake, &pool->lock);
+      while (pool->tickets == 0 && !pool->must_stop) pthread_cond_wait(&pool->wake, &pool->lock);
+      if (pool->tickets > 0) pool->tickets -= 1;
       pool->sleeping -= 1;
     }
     if (pool->must_stop) break;
+    // A run that has ended meanwhile is not entered, its context may be gone; nor one that this worker has been in.
+    const int is_new = pool->is_open && pool->generation != seen;
     seen = pool->generation;
-    // A run that has ended meanwhile is not entered: its context may be gone.
-    if (!pool->is_open) {
+    if (!is_new) {
       pthread_mutex_unlock(&pool->lock);
       continue;
     }
@@ -148,13 +152,15 @@ static void run_shared(struct pool *pool, lopt_task task, void *context, int64_t
   pool->is_open = 1;
   pool->is_awaited = 0;
   __atomic_store_n(&pool->generation, pool->generation + 1, __ATOMIC_RELEASE);
-  const int64_t needed = count - 1;
-  const int64_t sleeping = pool->sleeping;
+  // No more are woken than there are pieces for.
+  const int64_t asleep = pool->sleeping - pool->tickets;
+  const int64_t woken = asleep < count - 1 ? asleep : count - 1;
+  pool->tickets += woken;
   pthread_mutex_unlock(&pool->lock);
-  if (sleeping > 0 && needed >= sleeping)
+  if (woken > 0 && woken == asleep)
     pthread_cond_broadcast(&pool->wake);
-  else if (sleeping > 0)
-    for (int64_t woken = 0; woken < needed; woken += 1) pthread_cond_signal(&pool->wake);
+  else
+    for (int64_t signals = 0; signals < woken; signals += 1) pthread_cond_signal(&pool->wake);
   work_through(pool, task, context, count, 0);
   spin_for_end(pool);
   pthread_mutex_lock(&pool->lock);
@@ -173,7 +179,10 @@ static void run(lopt_pool *visible, lopt_task task, void *context, int64_t count
   }
   // A task of another pool may run one of this: what this thread is doing is put back afterwards.
   const typeof(current) before = current;
-  if (!is_inside) pthread_mutex_lock(&pool->turn);
+  if (!is_inside) {
+    __atomic_fetch_add(&pool->callers, 1, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&pool->turn);
+  }
   current.pool = pool;
   current.worker = 0;
   current.is_shared = count > 1;
@@ -182,7 +191,10 @@ static void run(lopt_pool *visible, lopt_task task, void *context, int64_t count
   else
     for (int64_t index = 0; index < count; index += 1) task(context, index, 0);
   current = before;
-  if (!is_inside) pthread_mutex_unlock(&pool->turn);
+  if (!is_inside) {
+    pthread_mutex_unlock(&pool->turn);
+    __atomic_fetch_sub(&pool->callers, 1, __ATOMIC_RELEASE);
+  }
 }
 
 static void stop(struct pool *pool) {
@@ -235,11 +247,14 @@ LOPT_EXPORT lopt_pool *lopt_pool_create(int64_t threads) {
   return NULL;
 }
 
-// Ends the threads, after the run that is going on. The pool is not used afterwards.
+// Ends the threads, after the runs that have been called. The pool is not used afterwards.
 LOPT_EXPORT void lopt_pool_destroy(lopt_pool *visible) {
   struct pool *pool = (struct pool *)visible;
-  pthread_mutex_lock(&pool->turn);
-  pthread_mutex_unlock(&pool->turn);
+  while (__atomic_load_n(&pool->callers, __ATOMIC_ACQUIRE) > 0) {
+    pthread_mutex_lock(&pool->turn);
+    pthread_mutex_unlock(&pool->turn);
+    sched_yield();
+  }
   stop(pool);
 }
 
@@ -247,9 +262,9 @@ LOPT_EXPORT void lopt_pool_destroy(lopt_pool *visible) {
 LOPT_EXPORT int64_t lopt_pool_sleeping(lopt_pool *visible) {
   struct pool *pool = (struct pool *)visible;
   pthread_mutex_lock(&pool->lock);
-  const int64_t sleeping = pool->sleeping;
+  const int64_t asleep = pool->sleeping - pool->tickets;
   pthread_mutex_unlock(&pool->lock);
-  return sleeping;
+  return asleep;
 }
 
 // Memory aligned to a cache line, filled with zeros; NULL where there is none. Big blocks take up pages only as they are written to,

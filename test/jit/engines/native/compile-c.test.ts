@@ -5,6 +5,7 @@ import {
   readFileSync,
   readdirSync,
   realpathSync,
+  rmSync,
   statSync,
   truncateSync,
   unlinkSync,
@@ -15,7 +16,7 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { C_FOLDER } from '../../../../jit/engines/native/c-sources.ts';
 import { cachePath } from '../../../../jit/engines/native/cache-directory.ts';
 import { lookUp, prune } from '../../../../jit/engines/native/cache-entry.ts';
@@ -275,6 +276,7 @@ describe.runIf(isThere)('the cache', () => {
       messages.push(message);
     };
     const first = await afresh(program(1), { log });
+    onTestFinished(() => rmSync(dirname(first), { recursive: true, force: true }));
     expect(answer(first)).toBe(1);
     expect(answer(await afresh(program(2), { log }))).toBe(2);
     const before = starts();

@@ -256,18 +256,20 @@ describe.runIf(isThere)('a pool', async () => {
       expect([...calls]).toEqual(Array.from({ length: 100 }, () => 30));
     }));
 
-  test('ends while idle, unused, or with a run under way, and only once', async () => {
+  test('ends while idle, unused, or with runs under way, and only once', async () => {
     for (let round = 0; round < 20; round += 1) await parts().runtime.createPool(4).dispose();
     const pool = parts().runtime.createPool(2);
     const flag = new Int32Array(1);
-    const waiting = parts().runWaiting.async(pool.pointer, flag);
+    const waiting = [1, 2].map(() => parts().runWaiting.async(pool.pointer, flag));
+    // Both have begun: one is under way, one waits for its turn.
+    await delay(5);
     const [ended, again] = [pool.dispose(), pool.dispose()];
     const gone = new RangeError('Cannot use a pool of threads: expected a live one but got a disposed one');
     expect(() => pool.pointer).toThrow(gone);
     expect(() => pool.sleeping).toThrow(gone);
     await again;
     Atomics.store(flag, 0, 1);
-    await Promise.all([waiting, ended]);
+    await Promise.all([...waiting, ended]);
   });
 
   test('needs a count that makes sense, and that the system allows', () => {
