@@ -38,14 +38,15 @@ function expressionOf(node: Node): string {
   return `${nodeText(node)}(${inputs})${attributes === '' ? '' : ` {${attributes}}`}${place}`;
 }
 
-function numbersText(data: ArrayLike<number>): string {
+/** Numbers of a constant, the first few: `[1, 0.5, ... 9 numbers]`; one alone without brackets. */
+export function numbersText(data: ArrayLike<number>): string {
   const shown = Array.from(data).slice(0, SHOWN_NUMBERS).map(numberText);
   if (data.length === 1) return shown.join('');
   return `[${shown.join(', ')}${data.length > SHOWN_NUMBERS ? `, ... ${data.length} numbers` : ''}]`;
 }
 
 /** As few digits as give the same float32. */
-function numberText(value: number): string {
+export function numberText(value: number): string {
   if (Object.is(value, -0)) return '-0';
   for (let digits = 1; digits < 9; digits += 1) {
     const short = Number(value.toPrecision(digits));

@@ -10,6 +10,7 @@ import {
   allocate,
   sizeOf,
 } from '../../../jit/graph/graph.ts';
+import { BINARY_SCALARS, COMPARISON_SCALARS, UNARY_SCALARS } from '../../../jit/engines/native/ir/scalar-functions.ts';
 
 /**
  * The meaning of every primitive, written as plainly as possible: loops over elements in double precision, rounded once a node. What
@@ -60,108 +61,6 @@ function build(type: ValueType, element: (index: number[]) => number): HostArray
   return { ...type, data };
 }
 
-/** Round half to even. */
-function roundEven(x: number): number {
-  const floor = Math.floor(x);
-  if (x - floor !== 0.5) return Math.round(x);
-  return floor % 2 === 0 ? floor : floor + 1;
-}
-
-/** erf by its series for small x, by the continued fraction of erfc for large x. */
-export function erf(x: number): number {
-  const a = Math.abs(x);
-  if (Number.isNaN(x)) return x;
-  if (a > 6) return Math.sign(x);
-  if (a < 2.5) {
-    let term = x;
-    let sum = x;
-    for (let n = 1; n < 80; n += 1) {
-      term *= (-x * x) / n;
-      sum += term / (2 * n + 1);
-    }
-    return (2 / Math.sqrt(Math.PI)) * sum;
-  }
-  let fraction = 0;
-  for (let n = 60; n > 0; n -= 1) fraction = n / 2 / (a + fraction);
-  return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction));
-}
-
-const floorMod = (a: number, b: number): number => {
-  const r = a % b;
-  return r !== 0 && r < 0 !== b < 0 ? r + b : r;
-};
-
-const UNARY: Record<Attributes['unary']['fn'], (x: number) => number> = {
-  neg: (x) => -x,
-  abs: Math.abs,
-  sign: Math.sign,
-  exp: Math.exp,
-  expm1: Math.expm1,
-  log: Math.log,
-  log1p: Math.log1p,
-  sqrt: Math.sqrt,
-  rsqrt: (x) => 1 / Math.sqrt(x),
-  reciprocal: (x) => 1 / x,
-  sin: Math.sin,
-  cos: Math.cos,
-  tan: Math.tan,
-  asin: Math.asin,
-  acos: Math.acos,
-  atan: Math.atan,
-  sinh: Math.sinh,
-  cosh: Math.cosh,
-  tanh: Math.tanh,
-  asinh: Math.asinh,
-  acosh: Math.acosh,
-  atanh: Math.atanh,
-  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
-  softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
-  erf,
-  relu: (x) => (x < 0 ? 0 : x),
-  floor: Math.floor,
-  ceil: Math.ceil,
-  round: roundEven,
-  not: (x) => 1 - x,
-  isNan: (x) => Number(Number.isNaN(x)),
-  isInf: (x) => Number(Math.abs(x) === Number.POSITIVE_INFINITY),
-  isFinite: (x) => Number(Number.isFinite(x)),
-};
-
-const FLOAT_BINARY: Record<Attributes['binary']['fn'], (a: number, b: number) => number> = {
-  add: (a, b) => a + b,
-  sub: (a, b) => a - b,
-  mul: (a, b) => a * b,
-  div: (a, b) => a / b,
-  max: Math.max,
-  min: Math.min,
-  pow: (a, b) => a ** b,
-  atan2: Math.atan2,
-  mod: floorMod,
-  floorDiv: (a, b) => Math.floor(a / b),
-  and: (a, b) => a & b,
-  or: (a, b) => a | b,
-  xor: (a, b) => a ^ b,
-};
-
-const INT_BINARY: typeof FLOAT_BINARY = {
-  ...FLOAT_BINARY,
-  mul: Math.imul,
-  div: (a, b) => (b === 0 ? 0 : Math.trunc(a / b)),
-  mod: (a, b) => (b === 0 ? 0 : floorMod(a, b)),
-  floorDiv: (a, b) => (b === 0 ? 0 : Math.floor(a / b)),
-  pow: (a, b) => Math.trunc(a ** b),
-  atan2: (a, b) => Math.trunc(Math.atan2(a, b)),
-};
-
-const COMPARE: Record<Attributes['compare']['fn'], (a: number, b: number) => boolean> = {
-  equal: (a, b) => a === b,
-  notEqual: (a, b) => a !== b,
-  less: (a, b) => a < b,
-  lessEqual: (a, b) => a <= b,
-  greater: (a, b) => a > b,
-  greaterEqual: (a, b) => a >= b,
-};
-
 const REDUCE: Record<Attributes['reduce']['fn'], (elements: number[]) => number> = {
   sum: (xs) => xs.reduce((a, b) => a + b, 0),
   mean: (xs) => xs.reduce((a, b) => a + b, 0) / xs.length,
@@ -180,13 +79,13 @@ const one = (rule: (index: number[]) => number, types: readonly ValueType[]): Ho
 const RULES: { readonly [O in Op]: Rule<O> } = {
   constant: ({ data }, _, types) =>
     one((index) => data[data.length === 1 ? 0 : placeOf(index, (types[0] as ValueType).shape)] as number, types),
-  unary: ({ fn }, inputs, types) => one((index) => UNARY[fn](read(at(inputs, 0), index)), types),
+  unary: ({ fn }, inputs, types) => one((index) => UNARY_SCALARS[fn](read(at(inputs, 0), index)), types),
   binary: ({ fn }, inputs, types) => {
-    const table = types[0]?.dtype === 'int32' ? INT_BINARY : FLOAT_BINARY;
-    return one((index) => table[fn](read(at(inputs, 0), index), read(at(inputs, 1), index)), types);
+    const apply = BINARY_SCALARS[types[0]?.dtype ?? 'float32'][fn];
+    return one((index) => apply(read(at(inputs, 0), index), read(at(inputs, 1), index)), types);
   },
   compare: ({ fn }, inputs, types) =>
-    one((index) => Number(COMPARE[fn](read(at(inputs, 0), index), read(at(inputs, 1), index))), types),
+    one((index) => Number(COMPARISON_SCALARS[fn](read(at(inputs, 0), index), read(at(inputs, 1), index))), types),
   select: (_, inputs, types) =>
     one((index) => read(at(inputs, read(at(inputs, 0), index) === 1 ? 1 : 2), index), types),
   reduce: ({ fn, axes, keepDims }, inputs, types) => {

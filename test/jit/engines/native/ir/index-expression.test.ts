@@ -11,7 +11,6 @@ import {
   counterIndex,
   dependencies,
   dotIndex,
-  evaluateIndex,
   indexKey,
   indexRange,
   quotient,
@@ -22,63 +21,11 @@ import {
   substitute,
   unflatten,
 } from '../../../../../jit/engines/native/ir/index-expression.ts';
+import { ALL, EXTENTS, SOME, anyIndex, anyPair, counterPair, valueAt } from './random-indices.ts';
 
-/** Extents of counters 0 to 3. */
-const EXTENTS = [2, 3, 4, 7] as const;
-
-/** An index that is never negative, with the function that it should be. */
-interface Pair {
-  readonly index: Index;
-  readonly value: (counters: readonly number[]) => number;
-}
-
-const counterPair = (counter: number): Pair => ({
-  index: counterIndex(counter, EXTENTS[counter] ?? 1),
-  value: (counters) => counters[counter] as number,
-});
-const anyPair: fc.Arbitrary<Pair> = fc.letrec<{ pair: Pair }>((tie) => ({
-  pair: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    fc.nat({ max: 3 }).map(counterPair),
-    fc.nat({ max: 9 }).map((n): Pair => ({ index: constantIndex(n), value: () => n })),
-    fc.nat({ max: 3 }).map((counter): Pair => {
-      const last = (EXTENTS[counter] ?? 1) - 1;
-      const forward = counterPair(counter);
-      return {
-        index: addIndex(constantIndex(last), scaleIndex(forward.index, -1)),
-        value: (counters) => last - forward.value(counters),
-      };
-    }),
-    fc.tuple(tie('pair'), tie('pair')).map(([a, b]): Pair => ({
-      index: addIndex(a.index, b.index),
-      value: (counters) => a.value(counters) + b.value(counters),
-    })),
-    fc.tuple(tie('pair'), fc.nat({ max: 6 })).map(([a, by]): Pair => ({
-      index: scaleIndex(a.index, by),
-      value: (counters) => by * a.value(counters),
-    })),
-    fc.tuple(tie('pair'), fc.integer({ min: 1, max: 12 })).map(([a, by]): Pair => ({
-      index: quotient(a.index, by),
-      value: (counters) => Math.floor(a.value(counters) / by),
-    })),
-    fc.tuple(tie('pair'), fc.integer({ min: 1, max: 12 })).map(([a, by]): Pair => ({
-      index: remainder(a.index, by),
-      value: (counters) => a.value(counters) % by,
-    })),
-  ),
-})).pair;
-const anyIndex = anyPair.map(({ index }) => index);
 const anyDivisor = fc.integer({ min: 1, max: 12 });
 const RUNS = { numRuns: 1500, seed: 9 };
 
-/** Every setting of the counters. */
-const ALL: readonly (readonly number[])[] = EXTENTS.reduce<number[][]>(
-  (settings, extent) => settings.flatMap((one) => Array.from({ length: extent }, (_, i) => [...one, i])),
-  [[]],
-);
-const SOME = ALL.filter((_, place) => place % 5 === 0);
-const at = (index: Index, counters: readonly number[]): number =>
-  evaluateIndex(index, (atom) => (atom.kind === 'counter' ? (counters[atom.counter] as number) : Number.NaN));
 const i = counterPair(0).index;
 const j = counterPair(1).index;
 const k = counterPair(2).index;
@@ -89,12 +36,10 @@ describe('arithmetic agrees with numbers', () => {
     fc.assert(
       fc.property(anyPair, ({ index, value }) => {
         const { min, max } = indexRange(index);
-        for (const counters of ALL) {
-          const got = at(index, counters);
-          expect(got).toBe(value(counters));
-          expect(got).toBeGreaterThanOrEqual(min);
-          expect(got).toBeLessThanOrEqual(max);
-        }
+        const got = ALL.map((counters) => valueAt(index, counters));
+        expect(got).toEqual(ALL.map(value));
+        expect(Math.min(...got)).toBeGreaterThanOrEqual(min);
+        expect(Math.max(...got)).toBeLessThanOrEqual(max);
       }),
       { numRuns: 300, seed: 9 },
     );
@@ -109,10 +54,10 @@ describe('arithmetic agrees with numbers', () => {
         const flat = dotIndex(digits, rowMajorStrides(shape));
         for (const counters of SOME) {
           const want = value(counters) % size;
-          const places = digits.map((digit) => at(digit, counters));
+          const places = digits.map((digit) => valueAt(digit, counters));
           places.forEach((place, axis) => expect(place).toBeLessThan(shape[axis] as number));
           expect(places.reduce((sum, place, axis) => sum * (shape[axis] as number) + place, 0)).toBe(want);
-          expect(at(flat, counters)).toBe(want);
+          expect(valueAt(flat, counters)).toBe(want);
         }
       }),
       { numRuns: 300, seed: 9 },
@@ -127,7 +72,7 @@ describe('arithmetic agrees with numbers', () => {
           atom.kind === 'counter' && atom.counter === 1 ? inside : undefined,
         );
         for (const counters of SOME)
-          expect(at(substituted, counters)).toBe(value(counters.with(1, other.value(counters) % EXTENTS[1])));
+          expect(valueAt(substituted, counters)).toBe(value(counters.with(1, other.value(counters) % EXTENTS[1])));
       }),
       { numRuns: 300, seed: 9 },
     );
