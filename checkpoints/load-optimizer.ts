@@ -157,10 +157,18 @@ function loaded({
 
 /** Where a checkpoint comes from, without what differs between equal runs. */
 function provenanceOf({ kind, facts }: Checkpoint): Readonly<Record<string, unknown>> {
-  const { provenance, config, step } = facts;
+  const { provenance, config, step, data } = facts;
   if (isRecord(provenance)) return provenance;
   if (kind !== 'run' || !isRecord(config)) return {};
-  return { recipe: config['name'], seed: config['seed'], step };
+  const run = { recipe: config['name'], seed: config['seed'], step };
+  return Array.isArray(data) ? { ...run, ...seenData(data.filter(isRecord)) } : run;
+}
+
+/** What meta-training saw: names of data sets, and what tells their content apart, whatever they are called. */
+function seenData(data: readonly Readonly<Record<string, unknown>>[]): Readonly<Record<string, unknown>> {
+  const all = (key: string) =>
+    [...new Set(data.flatMap((record) => (typeof record[key] === 'string' ? [record[key]] : [])))].toSorted();
+  return { dataSets: all('dataSet'), dataFingerprints: all('fingerprint') };
 }
 
 /** Theta of an optimizer that was made with one inside; empty for others. */

@@ -6,6 +6,7 @@ import type { HostArray } from '../jit/graph/graph.ts';
 import type { LearnedOptimizer } from '../lopt/optimizer.ts';
 import { isRecord } from '../lopt/options.ts';
 import type { RunConfig } from './config.ts';
+import type { DataRecord } from './learner.ts';
 import type { Learner, MetaState } from './meta-step.ts';
 import { NO_PROGRESS, type Progress, downloadRun } from './run-state.ts';
 
@@ -24,17 +25,20 @@ export async function packRun<State>({
   state,
   progress,
   config,
+  data,
 }: {
   readonly learner: Learner<State>;
   readonly learned: LearnedOptimizer;
   readonly state: MetaState<State>;
   readonly progress: Progress;
   readonly config: RunConfig;
+  /** The data that the run trains on: what was seen travels with theta. */
+  readonly data: readonly DataRecord[];
 }): Promise<Uint8Array> {
   return encodeCheckpoint({
     kind: 'run',
     optimizer: { name: learned.name, options: learned.options },
-    facts: { step: state.step, bestStep: progress.best?.step ?? null, progress, config },
+    facts: { step: state.step, bestStep: progress.best?.step ?? null, progress, config, data },
     tensors: await downloadRun(learner, state),
   });
 }

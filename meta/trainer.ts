@@ -255,7 +255,14 @@ async function loop({ options, run, plan, compiled, saved }: Training, metrics: 
     metrics.sync();
     // Only checkpoints at fixed steps can be the best: where a run was stopped must make no difference.
     if (state.step % checkpoints.every === 0 || state.step === total) progress = considerBest(progress, state.step);
-    const bytes = await packRun({ learner, learned: plan.learned, state, progress, config: run.config });
+    const bytes = await packRun({
+      learner,
+      learned: plan.learned,
+      state,
+      progress,
+      config: run.config,
+      data: run.data,
+    });
     const bestStep = progress.best?.step ?? null;
     await writeCheckpoint(directory, { step: state.step, bytes, keep: checkpoints.keep, bestStep });
     savedStep = state.step;

@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { isRunDirectory, parseRunReference, runPaths } from '../checkpoints/files/run-directory.ts';
+import { isRunDirectory, parseRunReference } from '../checkpoints/files/run-directory.ts';
 import { loadOptimizer } from '../checkpoints/load-optimizer.ts';
 import type { LoadedOptimizer } from '../checkpoints/loaded-optimizer.ts';
 import { parseReference, referenceText, type Reference } from '../lopt/reference.ts';
 import { OPTIMIZERS } from '../lopt/registry.ts';
 import { REFERENCE } from '../meta/evaluation-result.ts';
 import type { Contestant } from '../meta/evaluate.ts';
-import { readRunFile } from '../meta/run-file.ts';
 import { TUNED_LR } from '../meta/tune.ts';
 
 /**
@@ -34,7 +32,7 @@ export async function loadContestant(reference: string, { tune }: { readonly tun
     kind: learned ? 'learned' : 'hand',
     optimizer: loaded.optimizer,
     tuned,
-    seenDataSets: learned ? await seenNames(reference, loaded) : null,
+    seenDataSets: learned ? seenNames(loaded) : null,
   };
 }
 
@@ -52,34 +50,11 @@ function takesLr({ name, options }: Reference): boolean {
   return entry.family === 'wrapper' && takesLr(parseReference(options['base'] ?? entry.defaultBase));
 }
 
-/** What meta-training saw: names of data sets, and what tells their content apart, whatever they are called. */
-export interface SeenData {
-  readonly dataSets: readonly string[];
-  readonly dataFingerprints: readonly string[];
-}
-
-/** From the run's config.json, else as the file says; undefined where neither does. */
-export async function seenData(reference: string, { provenance }: LoadedOptimizer): Promise<SeenData | undefined> {
-  const directory = await runDirectoryOf(reference);
-  if (directory !== undefined) {
-    const { config } = runPaths(directory);
-    const { data } = readRunFile(await readFile(config, 'utf8'), config);
-    return {
-      dataSets: [...new Set(data.map(({ dataSet }) => dataSet))].toSorted(),
-      dataFingerprints: [...new Set(data.flatMap(({ fingerprint }) => fingerprint ?? []))].toSorted(),
-    };
-  }
+/** Names of the data sets that meta-training saw, and what tells their content apart, whatever they are called; undefined where it isn't recorded. */
+function seenNames({ provenance }: LoadedOptimizer): ReadonlySet<string> | undefined {
   const { dataSets, dataFingerprints } = provenance;
   if (!Array.isArray(dataSets)) return undefined;
-  return {
-    dataSets: dataSets.map(String),
-    dataFingerprints: Array.isArray(dataFingerprints) ? dataFingerprints.map(String) : [],
-  };
-}
-
-async function seenNames(reference: string, loaded: LoadedOptimizer): Promise<ReadonlySet<string> | undefined> {
-  const seen = await seenData(reference, loaded);
-  return seen && new Set([...seen.dataSets, ...seen.dataFingerprints]);
+  return new Set([...dataSets, ...(Array.isArray(dataFingerprints) ? dataFingerprints : [])].map(String));
 }
 
 /** The run that a reference names; undefined where it names something else. */

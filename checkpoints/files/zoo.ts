@@ -12,6 +12,8 @@ export interface ZooEntry {
   readonly file: string;
   /** The config of the run that it comes from. */
   readonly config: string;
+  /** How that run went: every 50th outer step. */
+  readonly metrics: string;
   /** What it was trained on, how it does, and what it should not be used for. */
   readonly card: string;
   /** One line. */
@@ -21,11 +23,17 @@ export interface ZooEntry {
 /** Beside the sources, or, from dist, at the package's root. */
 const PLACES = ['../zoo/', '../../../checkpoints/zoo/'].map((path) => new URL(path, import.meta.url));
 
-const KEYS = ['name', 'file', 'config', 'card', 'summary'] as const;
+const KEYS = ['name', 'file', 'config', 'metrics', 'card', 'summary'] as const;
 
 /** The optimizers that ship, in the order of the index. @throws CheckpointError when the package's index is damaged. */
 export async function listZoo(): Promise<readonly ZooEntry[]> {
   return (await readIndex()).entries;
+}
+
+/** Path of a shipped optimizer's card. */
+export async function zooCard(entry: ZooEntry): Promise<string> {
+  const { place } = await readIndex();
+  return fileURLToPath(new URL(entry.card, place));
 }
 
 /** Bytes of a shipped theta; undefined when none has this name. */

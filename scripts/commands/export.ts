@@ -30,11 +30,10 @@ export const exportCommand = defineCommand({
     [`export 'adamw{"lr":0.001}' --params shapes.json --out adamw.onnx`, 'A hand-designed one'],
   ],
   async run({ positionals: [reference = ''], options }, context) {
-    const [{ exportOptimizer }, { loadOptimizer }, { writeFileAtomically }, { seenData }] = await Promise.all([
+    const [{ exportOptimizer }, { loadOptimizer }, { writeFileAtomically }] = await Promise.all([
       import('../../checkpoints/export.ts'),
       import('../../checkpoints/load-optimizer.ts'),
       import('../../checkpoints/files/atomic-write.ts'),
-      import('../contestants.ts'),
     ]);
     const loaded = await loadOptimizer(reference);
     const specs =
@@ -42,9 +41,8 @@ export const exportCommand = defineCommand({
         ? (loaded.specs ?? (await recipeSpecs(reference, context)))
         : await readSpecs(options.params);
     // What meta-training saw travels with the file, so that an evaluation can say so.
-    const seen = loaded.theta.size > 0 ? await seenData(reference, loaded) : undefined;
-    const provenance = { ...loaded.provenance, ...seen };
-    const { update, init } = await exportOptimizer({ optimizer: loaded.optimizer, specs, provenance });
+    const { optimizer, provenance } = loaded;
+    const { update, init } = await exportOptimizer({ optimizer, specs, provenance });
     await writeFileAtomically(options.out, update);
     context.stderr.write(`${options.out}: ${update.length.toLocaleString('en')} bytes, ${specs.size} parameters\n`);
     if (init === undefined) return;

@@ -49,11 +49,12 @@ export const tasks = listCommand('tasks', 'image-mlp', async () => {
 });
 
 export const optimizers = listCommand('optimizers', 'adam', async () => {
-  const [{ OPTIMIZERS }, { optionRows }] = await Promise.all([
+  const [{ OPTIMIZERS }, { optionRows }, { listZoo, zooCard }] = await Promise.all([
     import('../../lopt/registry.ts'),
     import('../../lopt/options.ts'),
+    import('../../checkpoints/files/zoo.ts'),
   ]);
-  return OPTIMIZERS.map(({ name, family, summary, source, statePerParameter, needs, options }) => ({
+  const registered = OPTIMIZERS.map(({ name, family, summary, source, statePerParameter, needs, options }) => ({
     name,
     summary,
     facts: {
@@ -67,6 +68,13 @@ export const optimizers = listCommand('optimizers', 'adam', async () => {
     },
     options: optionRows(options),
   }));
+  const shipped = (await listZoo()).map(async (entry) => ({
+    name: entry.name,
+    summary: entry.summary,
+    facts: { family: 'shipped', card: await zooCard(entry) },
+    options: [],
+  }));
+  return [...registered, ...(await Promise.all(shipped))];
 });
 
 export const recipes = listCommand('recipes', 'small', async () => {

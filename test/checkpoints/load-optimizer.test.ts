@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeCheckpoint, thetaTensors } from '../../checkpoints/checkpoint.ts';
-import { parseIndex } from '../../checkpoints/files/zoo.ts';
+import { listZoo, parseIndex, zooCard } from '../../checkpoints/files/zoo.ts';
 import { createRunDirectory, writeCheckpoint } from '../../checkpoints/files/run-directory.ts';
 import { type OptimizerReference, loadOptimizer, shippedNames } from '../../checkpoints/load-optimizer.ts';
 import { encodeSafetensors } from '../../checkpoints/safetensors.ts';
@@ -27,7 +28,12 @@ async function makeRun(name: string): Promise<string> {
   const { config } = await createRunDirectory(directory);
   await writeFile(config, '{}');
   for (const step of [0, 10]) {
-    const facts = { step, bestStep: 0, config: { name: 'smoke', seed: 3, steps: 10 } };
+    const data = [
+      { dataSet: 'glyphs-plain', fingerprint: 'procedural glyphs-plain' },
+      { dataSet: 'digits', fingerprint: 'abc' },
+      { dataSet: 'digits', fingerprint: 'abc' },
+    ];
+    const facts = { step, bestStep: 0, config: { name: 'smoke', seed: 3, steps: 10 }, data };
     const tensors = thetaTensors(learned.initTheta(rootKey(step)));
     const bytes = await encodeCheckpoint({ kind: 'run', optimizer: identity, facts, tensors });
     await writeCheckpoint(directory, { step, bytes, keep: 2, bestStep: 0 });
@@ -53,7 +59,13 @@ test('runs: newest, best, by step; with where they come from', async () => {
   ] as const) {
     const loaded = await loadOptimizer(reference);
     expect([...loaded.theta]).toEqual([...learned.initTheta(rootKey(step))]);
-    expect(loaded.provenance).toEqual({ recipe: 'smoke', seed: 3, step });
+    expect(loaded.provenance).toEqual({
+      recipe: 'smoke',
+      seed: 3,
+      step,
+      dataSets: ['digits', 'glyphs-plain'],
+      dataFingerprints: ['abc', 'procedural glyphs-plain'],
+    });
     expect(loaded.name).toBe(reference);
     expect(loaded.optimizer.options).toEqual(learned.options);
   }
@@ -205,10 +217,39 @@ test('update is a function of what it gets; steps may be bigints', async () => {
 });
 
 test('an index of shipped optimizers is a list of entries', () => {
-  const entry = { name: 'a', file: 'a.safetensors', config: 'a.json', card: 'a.md', summary: 'a' };
+  const entry = { name: 'a', file: 'a', config: 'a.json', metrics: 'a.ndjson', card: 'a.md', summary: 'a' };
   expect(parseIndex(JSON.stringify([entry]), 'index.json')).toEqual([entry]);
   for (const text of ['{', '{}', '[{"name":"a"}]', '[7]'])
     expect(() => parseIndex(text, 'index.json')).toThrow(
-      'Cannot read index.json: expected a JSON list of objects with name, file, config, card, summary',
+      'Cannot read index.json: expected a JSON list of objects with name, file, config, metrics, card, summary',
     );
+});
+
+test('what ships is complete: theta, config, metrics and card belong together, and it trains', async () => {
+  const entries = await listZoo();
+  expect(entries.map(({ name }) => name)).toEqual(['celo2-digits']);
+  for (const entry of entries) {
+    const { name, config, metrics, card } = entry;
+    const shipped = await loadOptimizer(name);
+    const folder = new URL('../../checkpoints/zoo/', import.meta.url);
+    const run = JSON.parse(await readFile(new URL(config, folder), 'utf8'));
+    expect(shipped.provenance['recipe']).toBe(run.config.name);
+    expect(shipped.provenance['step']).toBe(run.config.steps);
+    expect(shipped.optimizer.options).toMatchObject(run.config.optimizer.options);
+    const lines = (await readFile(new URL(metrics, folder), 'utf8')).trimEnd().split('\n');
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ step: run.config.steps - 1 });
+    expect(await zooCard(entry)).toBe(fileURLToPath(new URL(card, folder)));
+    expect(await readFile(await zooCard(entry), 'utf8')).toContain(`# ${name}`);
+    const horizon = 200;
+    const params = { w: Float32Array.from({ length: 64 }, (_, i) => Math.sin(i)) };
+    const training = shipped.start({ params, shapes: { w: [8, 8] }, horizon });
+    const loss = (w: Float32Array) => w.reduce((sum, x) => sum + ((x - 0.5) * (x - 0.5)) / 2, 0);
+    const before = loss(params.w);
+    for (let step = 0; step < horizon; step += 1) {
+      const w = training.params['w'] as Float32Array;
+      await training.update({ grads: { w: w.map((x) => x - 0.5) }, loss: loss(w) });
+    }
+    expect(loss(training.params['w'] as Float32Array)).toBeLessThan(before / 4);
+    await shipped.dispose();
+  }
 });
