@@ -31,7 +31,7 @@ LOPT_INLINE vf vf_neg(vf x) { return (vf)((vi)x ^ INT32_MIN); }
 // The magnitude of a with the sign of b.
 LOPT_INLINE vf lopt_copy_sign(vf a, vf b) { return (vf)(((vi)a & INT32_MAX) | lopt_sign_bit(b)); }
 // a * b, which no addition of the caller contracts.
-LOPT_INLINE vf lopt_product(vf a, vf b) { return vf_fma(a, b, vf_splat(-0.0f)); }
+LOPT_INLINE vf lopt_times(vf a, vf b) { return vf_fma(a, b, vf_splat(-0.0f)); }
 // Within bounds; NaN stays.
 LOPT_INLINE vf lopt_clamp(vf x, float low, float high) {
   return lopt_smaller(vf_splat(high), lopt_larger(vf_splat(low), x));
@@ -51,7 +51,7 @@ LOPT_INLINE vf lopt_scale(vf p, vf magic) {
 #else
   const vi n = lopt_integer(magic);
   const vi half = n >> 1;
-  return lopt_product(p * lopt_power_of_two(half), lopt_power_of_two((vi)((lopt_vu)n - (lopt_vu)half)));
+  return lopt_times(p * lopt_power_of_two(half), lopt_power_of_two((vi)((lopt_vu)n - (lopt_vu)half)));
 #endif
 }
 
@@ -259,7 +259,7 @@ LOPT_INLINE lopt_pair lopt_log2(lopt_normalized parts) {
   const vf f = vf_fma(parts.z, vf_select(upper, vf_splat(0.75f), vf_splat(1.0f)), vf_splat(-1.0f));
   const vf k = vf_of_vi(parts.k) + (vf)(upper & (vi)vf_splat(0x1.a9p-2f));
   const vf inverse = 1.0f / (f + 2.0f);
-  const vf s = lopt_product(f, inverse);
+  const vf s = lopt_times(f, inverse);
   const vf minus_s = vf_neg(s);
   const vf s_low = inverse * vf_fma(minus_s, f, vf_fma(minus_s, vf_splat(2.0f), f));
   const vf square = s * s;
@@ -267,7 +267,7 @@ LOPT_INLINE lopt_pair lopt_log2(lopt_normalized parts) {
   q = lopt_next(q, square, 0x1.27718ep-1f);
   q = lopt_next(q, square, 0x1.ec70ap-1f);
   const vf scale = vf_splat(0x1.715476p1f);
-  const vf product = lopt_product(s, scale);
+  const vf product = lopt_times(s, scale);
   const vf sum = k + product;
   // What the sum and the product lost, s_low by the derivative of all that is made of s, then the rest of 2 / ln 2 and Q.
   vf low = vf_fma(s, scale, vf_neg(product)) + ((k - sum) + product);
@@ -300,7 +300,7 @@ LOPT_COLD vf lopt_pow_any(vf x, vf y) {
   const vf a = vf_abs(x);
   lopt_pair log = lopt_log2(lopt_normalize_any(a, LOPT_POW_FROM));
   log.high = vf_select((vi)(a == 0.0f), vf_splat(-LOPT_INFINITY), vf_select((vi)(a < LOPT_INFINITY), log.high, a));
-  const vf e = lopt_product(y, log.high);
+  const vf e = lopt_times(y, log.high);
   // From 200 on e decides alone; the rest may be NaN there.
   const vf rest = vf_select((vi)(vf_abs(e) < 200.0f), lopt_pow_rest(log, y, e), vf_splat(0.0f));
   const vi one = (vi)(a == 1.0f) | (vi)(y == 0.0f);
@@ -317,7 +317,7 @@ LOPT_COLD vf lopt_pow_any(vf x, vf y) {
 // same bits.
 LOPT_INLINE vf vf_pow(vf x, vf y) {
   const lopt_pair log = lopt_log2(lopt_normalize(x, LOPT_POW_FROM));
-  const vf e = lopt_product(y, log.high);
+  const vf e = lopt_times(y, log.high);
   const vi plain = (vi)(x >= 0x1p-126f) & (vi)(x < LOPT_INFINITY) & (vi)(vf_abs(e) < 200.0f);
   if (LOPT_UNLIKELY(!vm_all(plain))) return lopt_pow_any(x, y);
   return lopt_exp2(e, lopt_pow_rest(log, y, e));
@@ -351,9 +351,8 @@ LOPT_INLINE vf vf_erf(vf x) {
 
 // ---- Trigonometry
 
-// x = n pi / 2 + r with |r| up to pi / 4 (1.005 of it, as n is rounded); n's low bits are those of magic.
-// Above 2^16 the three pieces of pi / 2 are not enough. 2 / pi in binary has the digits below; x = m 2^e, and of m 2^e 2 / pi modulo 4
-// (quarter turns) 64 bits are computed from the 96 digits that matter.
+// Above 2^16 three pieces of pi / 2 are not enough. 2 / pi in binary has the digits below; x = m 2^e, and of m 2^e 2 / pi modulo 4
+// (quarter turns) 64 bits are computed from the 96 digits that matter. For every lane that needs it.
 LOPT_COLD void lopt_reduce_huge(const vf *x, vf *r, vf *magic) {
   static const uint32_t digits[] = {0,          0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0,
                                     0xdb629599, 0x3c439041, 0xfe5163ab, 0xdebbc561};
@@ -379,6 +378,7 @@ LOPT_COLD void lopt_reduce_huge(const vf *x, vf *r, vf *magic) {
     (*magic)[lane] = LOPT_MAGIC + (float)(value < 0 ? -(int32_t)quarter : (int32_t)quarter);
   }
 }
+// x = n pi / 2 + r with |r| up to pi / 4 (1.005 of it, as n is rounded); n's low bits are those of magic.
 LOPT_INLINE lopt_reduced lopt_reduce_angle(vf x) {
   vf magic = vf_fma(x, vf_splat(0x1.45f306p-1f), vf_splat(LOPT_MAGIC));
   const vf n = magic - LOPT_MAGIC;
@@ -534,8 +534,8 @@ LOPT_INLINE vf vf_ceil(vf x) {
 LOPT_INLINE vf vf_sub(vf a, vf b) { return a - b; }
 LOPT_INLINE vf vf_div(vf a, vf b) { return a / b; }
 LOPT_INLINE vf vf_relu(vf x) { return lopt_larger(vf_splat(0.0f), x); }
-// 0 for NaN.
-LOPT_INLINE vf vf_sign(vf x) { return vf_of_vm((vi)(x > 0.0f)) - vf_of_vm((vi)(x < 0.0f)); }
+// x itself where it is zero or NaN.
+LOPT_INLINE vf vf_sign(vf x) { return vf_select((vi)(vf_abs(x) > 0.0f), lopt_copy_sign(vf_splat(1.0f), x), x); }
 LOPT_INLINE vi vf_isNan(vf x) { return (vi)(x != x); }
 LOPT_INLINE vi vf_isInf(vf x) { return (vi)(vf_abs(x) == LOPT_INFINITY); }
 LOPT_INLINE vi vf_isFinite(vf x) { return (vi)(vf_abs(x) < LOPT_INFINITY); }
@@ -680,7 +680,7 @@ LOPT_INLINE float sf_sqrt(float x) { return __builtin_sqrtf(x); }
 LOPT_INLINE float sf_rsqrt(float x) { return 1.0f / __builtin_sqrtf(x); }
 LOPT_INLINE float sf_reciprocal(float x) { return 1.0f / x; }
 LOPT_INLINE float sf_relu(float x) { return 0.0f > x ? 0.0f : x; }
-LOPT_INLINE float sf_sign(float x) { return (float)((x > 0.0f) - (x < 0.0f)); }
+LOPT_INLINE float sf_sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
 LOPT_INLINE float sf_add(float a, float b) { return a + b; }
 LOPT_INLINE float sf_sub(float a, float b) { return a - b; }
 LOPT_INLINE float sf_mul(float a, float b) { return a * b; }

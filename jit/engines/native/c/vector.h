@@ -275,18 +275,18 @@ LOPT_INLINE vi vm_of_vi(vi x) { return (vi)(x != 0); }
 #define LOPT_SHUFFLE(x, ...) __builtin_shuffle(x, (vi){__VA_ARGS__})
 #endif
 #if LANES == 16
-#define LOPT_FOLD(x, join)                                                      \
+#define LOPT_FOLD(x, join)                                                            \
   x = join(x, LOPT_SHUFFLE(x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)); \
   x = join(x, LOPT_SHUFFLE(x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)); \
   x = join(x, LOPT_SHUFFLE(x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)); \
   x = join(x, LOPT_SHUFFLE(x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
 #elif LANES == 8
-#define LOPT_FOLD(x, join)                                  \
+#define LOPT_FOLD(x, join)                              \
   x = join(x, LOPT_SHUFFLE(x, 4, 5, 6, 7, 0, 1, 2, 3)); \
   x = join(x, LOPT_SHUFFLE(x, 2, 3, 0, 1, 6, 7, 4, 5)); \
   x = join(x, LOPT_SHUFFLE(x, 1, 0, 3, 2, 5, 4, 7, 6));
 #elif LANES == 4
-#define LOPT_FOLD(x, join)                      \
+#define LOPT_FOLD(x, join)                  \
   x = join(x, LOPT_SHUFFLE(x, 2, 3, 0, 1)); \
   x = join(x, LOPT_SHUFFLE(x, 1, 0, 3, 2));
 #else
