@@ -148,7 +148,7 @@ export const CONFIG_SCHEMA = {
     }),
   }),
   engine: group('what runs the programs', {
-    name: choiceOption({ choices: ['onnx', 'eager'], default: 'onnx', meaning: 'engine' }),
+    name: choiceOption({ choices: ['onnx', 'eager', 'native'], default: 'onnx', meaning: 'engine' }),
     device: textOption({ default: 'cpu', meaning: 'device of the engine' }),
     threads: optional(integerOption({ default: 1, min: 1, max: 1024, meaning: 'threads; null for all there are' })),
   }),

@@ -1,19 +1,20 @@
 import { EAGER_DEVICES, type EagerDevice } from './eager/backends.ts';
 import type { Engine } from './engine.ts';
 
-export const ENGINE_NAMES = ['onnx', 'eager'] as const;
+export const ENGINE_NAMES = ['onnx', 'eager', 'native'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /** The devices of each engine; the first is the default. */
 export const ENGINE_DEVICES = {
   onnx: ['cpu', 'webgpu', 'cuda'],
   eager: EAGER_DEVICES,
+  native: ['cpu'],
 } as const satisfies Record<EngineName, readonly string[]>;
 
 export interface CreateEngineOptions {
   /** Default: cpu. */
   readonly device?: string;
-  /** Default: as many as the process may use (onnx), or 1 (eager). */
+  /** Default: as many as the process may use (onnx, native), or 1 (eager). */
   readonly threads?: number;
   /**
    * onnx on the cpu only: `threads` worker threads, each running whole programs on one thread, instead of one program on `threads` threads.
@@ -39,6 +40,11 @@ export async function createEngine(name: string, options: CreateEngineOptions = 
   if (!isOneOf(ENGINE_NAMES, name)) return refuse(`one of ${ENGINE_NAMES.join(', ')}`, name);
   if (pool && (name !== 'onnx' || device !== 'cpu'))
     return refuse('a pool of workers on onnx and cpu alone', `${name} on ${device}`);
+  if (name === 'native') {
+    if (device !== 'cpu') return refuse('a device of native: cpu', device);
+    const { createNativeEngine } = await import('./native/native-engine.ts');
+    return createNativeEngine(count);
+  }
   if (name === 'eager') {
     if (!isOneOf<EagerDevice>(EAGER_DEVICES, device))
       return refuse(`a device of eager: ${EAGER_DEVICES.join(', ')}`, device);

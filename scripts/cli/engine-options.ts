@@ -3,7 +3,9 @@ import { choice, defaultThreads, text, threads } from './read-text.ts';
 
 /** Options of every command that runs programs. */
 export const ENGINE_OPTIONS = {
-  engine: withDefault('What runs the programs: onnx or eager', 'ENGINE', choice(['onnx', 'eager']), { value: 'onnx' }),
+  engine: withDefault('What runs the programs: onnx, eager or native', 'ENGINE', choice(['onnx', 'eager', 'native']), {
+    value: 'onnx',
+  }),
   device: withDefault(
     'Device of the engine: cpu, webgpu, cuda (onnx); cpu, wasm, tfjs-node, tfjs-node-gpu (eager)',
     'DEVICE',
@@ -18,7 +20,7 @@ export const ENGINE_OPTIONS = {
 
 /** The same where what isn't said comes from elsewhere: a recipe, a run. */
 export const OPTIONAL_ENGINE_OPTIONS = {
-  engine: optional('What runs the programs: onnx or eager', 'ENGINE', choice(['onnx', 'eager'])),
+  engine: optional('What runs the programs: onnx, eager or native', 'ENGINE', choice(['onnx', 'eager', 'native'])),
   device: optional(ENGINE_OPTIONS.device.describe, 'DEVICE', text),
   threads: optional('Threads (otherwise as many as this process may use)', 'N', threads),
 } as const;

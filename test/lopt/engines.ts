@@ -1,13 +1,12 @@
 /** The engines on which optimizers are tested. */
 import '@tensorflow/tfjs';
 import { setBackend } from '@tensorflow/tfjs-core';
-import { createEagerEngine } from '../../jit/engines/eager/eager-engine.ts';
+import { createEngine } from '../../jit/engines/create-engine.ts';
 import type { Engine } from '../../jit/engines/engine.ts';
-import { createOnnxEngine } from '../../jit/engines/onnx/onnx-engine.ts';
 import { startEagerly, startOnEngine, type Run, type Start } from '../../lopt/conform/runs.ts';
 
 /** `tfjs` runs an optimizer's functions as they are, untraced, on the cpu backend: what user loops do. */
-export const WAYS = ['tfjs', 'eager', 'onnx'] as const;
+export const WAYS = ['tfjs', 'eager', 'onnx', 'native'] as const;
 export type Way = (typeof WAYS)[number];
 
 const engines = new Map<Way, Promise<Engine>>();
@@ -16,9 +15,8 @@ const engines = new Map<Way, Promise<Engine>>();
 export async function engineOf(way: Way): Promise<Engine | undefined> {
   await setBackend('cpu');
   if (way === 'tfjs') return undefined;
-  const running =
-    engines.get(way) ?? (way === 'eager' ? createEagerEngine({ device: 'cpu' }) : createOnnxEngine({ threads: 1 }));
-  engines.set(way, Promise.resolve(running));
+  const running = engines.get(way) ?? createEngine(way, { threads: 1 });
+  engines.set(way, running);
   return running;
 }
 
@@ -29,7 +27,7 @@ export async function startOn(way: Way, start: Start): Promise<Run> {
 }
 
 /** An engine, for tests that compile programs themselves. */
-export async function needEngine(way: 'eager' | 'onnx'): Promise<Engine> {
+export async function needEngine(way: Exclude<Way, 'tfjs'>): Promise<Engine> {
   const engine = await engineOf(way);
   if (engine === undefined) throw new RangeError(`Cannot test on ${way}: expected an engine but got none`);
   return engine;

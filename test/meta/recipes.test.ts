@@ -20,7 +20,7 @@ describe.each([...RECIPES.keys()])('recipe %s', (name) => {
 describe('findRecipe', () => {
   it('lists what there is', () => {
     expect(() => findRecipe('large')).toThrow(
-      new RangeError('Cannot find recipe large: expected one of smoke, small, celo2'),
+      new RangeError('Cannot find recipe large: expected one of smoke, small, celo2, celo2-digits'),
     );
   });
 

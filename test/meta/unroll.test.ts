@@ -126,7 +126,7 @@ function counted(engine: Engine): Engine & { readonly count: { compiles: number;
 // Losses of size 1 after tens of float32 operations, against double precision.
 const PRECISION = 4;
 
-describe.each([{ name: 'onnx' }, { name: 'eager' }])('an unroll on $name', ({ name }) => {
+describe.each([{ name: 'onnx' }, { name: 'eager' }, { name: 'native' }])('an unroll on $name', ({ name }) => {
   let engine: ReturnType<typeof counted>;
   beforeAll(async () => {
     engine = counted(await createEngine(name, { device: 'cpu', threads: 1 }));

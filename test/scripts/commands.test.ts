@@ -118,7 +118,7 @@ describe('lopt', () => {
     const { code, stderr } = await runLopt(['recipes', 'smal']);
     expect(code).toBe(1);
     expect(stderr).toBe(
-      'lopt: Cannot show smal of the recipes: expected one of smoke, small, celo2 (did you mean small?)\n',
+      'lopt: Cannot show smal of the recipes: expected one of smoke, small, celo2, celo2-digits (did you mean small?)\n',
     );
   });
 

@@ -111,7 +111,7 @@ describe('lopt meta-train', () => {
     expect(set.code).toBe(1);
     const missing = await runLopt(['meta-train', '--recipe', 'smal', '--out', 'a'], { cwd });
     expect(missing.stderr).toBe(
-      'lopt: Cannot use recipe smal: expected one of smoke, small, celo2 (did you mean small?), or the path of a JSON file\n',
+      'lopt: Cannot use recipe smal: expected one of smoke, small, celo2, celo2-digits (did you mean small?), or the path of a JSON file\n',
     );
   });
 });

@@ -122,7 +122,7 @@ describe('lopt evaluate', () => {
     const { code, stderr } = await runLopt(['evaluate', 'adam', '--tasks', 'image-mpl'], { cwd: directory });
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^lopt: Cannot read --tasks image-mpl: expected a suite \(held-out, or a \.json file\), a task module \(\.js\), or a task of .*image-mlp.* \(did you mean image-mlp\?\)\n$/,
+      /^lopt: Cannot read --tasks image-mpl: expected a suite \(held-out, development, or a \.json file\), a task module \(\.js\), or a task of .*image-mlp.* \(did you mean image-mlp\?\)\n$/,
     );
   });
 

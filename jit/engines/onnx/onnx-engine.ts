@@ -6,7 +6,7 @@ import type { Graph } from '../../graph/graph.ts';
 import { BufferPool } from './buffers.ts';
 import { type OnnxRuntime, defaultThreads, instructionSet, loadOnnxRuntime } from './loader.ts';
 import { type Program, onnxProgram } from './program.ts';
-import { checkedInputs } from './run-inputs.ts';
+import { checkedInputs } from '../run-inputs.ts';
 import { type OnnxDevice, OnnxSession } from './session.ts';
 import { checkThreads } from '../threads.ts';
 

@@ -7,7 +7,7 @@ import { BufferPool } from './buffers.ts';
 import { type OnnxRuntime, defaultThreads, instructionSet, loadOnnxRuntime } from './loader.ts';
 import { PoolWorker } from './pool-worker.ts';
 import { type Program, onnxProgram } from './program.ts';
-import { checkedInputs } from './run-inputs.ts';
+import { checkedInputs } from '../run-inputs.ts';
 import type { SentInput } from './worker-protocol.ts';
 
 export interface OnnxPoolOptions {

@@ -1,4 +1,5 @@
 import { type Graph, type Node, type ValueId, type ValueType, allocate, sizeOf } from '../../graph/graph.ts';
+import { checkDonated } from '../batched.ts';
 import type { CompileOptions } from '../engine.ts';
 import { type EmitOptions, emitOnnx, usedInputs } from './emit.ts';
 
@@ -38,12 +39,7 @@ export function onnxProgram(graph: Graph, { donate }: CompileOptions, emit: Emit
     const type = typeOf(graph, value);
     return hasElements(type) ? { name, type, model: `o${index}` } : { name, type };
   });
-  for (const [input, output] of donate ?? []) {
-    if (!inputs.some((port) => port.name === input))
-      throw new RangeError(`Cannot compile ${graph.name}: expected an input to donate but got ${input}`);
-    if (!outputs.some((port) => port.name === output))
-      throw new RangeError(`Cannot compile ${graph.name}: expected an output to replace ${input} but got ${output}`);
-  }
+  checkDonated(graph, donate);
   const program = { name: graph.name, inputs, outputs, donated: new Set(donate?.keys()) };
   if (outputs.every((port) => port.model === undefined)) return program;
   const ports = (all: Graph['inputs'], own: readonly ProgramPort[]) =>

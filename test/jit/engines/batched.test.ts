@@ -27,6 +27,7 @@ describe('particles are as many separate runs', () => {
     ['onnx', 'cpu'],
     ['eager', 'cpu'],
     ['eager', 'wasm'],
+    ['native', 'cpu'],
   ] as const)('%s on %s', async (name, device) => {
     const engine = await createEngine(name, { device, threads: 1 });
     // A particle's values are another case of the same kind and shapes: the case's own, rolled.

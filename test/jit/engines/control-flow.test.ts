@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import type { Engine } from '../../../jit/engines/engine.ts';
+import { createNativeEngine } from '../../../jit/engines/native/native-engine.ts';
 import { createOnnxEngine } from '../../../jit/engines/onnx/onnx-engine.ts';
 import { GraphBuilder } from '../../../jit/graph/builder.ts';
 import type { Graph, HostArray, ValueId, ValueType } from '../../../jit/graph/graph.ts';
@@ -136,14 +137,18 @@ function calls(): { graph: Graph; inputs: Map<string, HostArray> } {
 }
 
 let onnx: Engine;
+let native: Engine;
 const onOnnx: Run = (graph, inputs) => onEngine(onnx, graph, inputs);
+const onNative: Run = (graph, inputs) => onEngine(native, graph, inputs);
 
 describe('loops, branches and calls mean the same on every engine', () => {
   beforeAll(async () => {
     onnx = await createOnnxEngine({ threads: 1 });
+    native = await createNativeEngine({ threads: 2 });
   });
   afterAll(async () => {
     await onnx.dispose();
+    await native.dispose();
   });
 
   const programs = [
@@ -156,6 +161,7 @@ describe('loops, branches and calls mean the same on every engine', () => {
     ['eager on cpu', onBackend('cpu')],
     ['eager on wasm', onBackend('wasm')],
     ['onnx', onOnnx],
+    ['native', onNative],
   ] as const)
     test.each([...programs, ['a loop of no steps', loop(0)] as const])(`%s on ${where}`, async (_, program) => {
       await expectAgreement(run, { ...program, describe: (output) => output });

@@ -14,9 +14,10 @@ describe('createEngine', () => {
   });
 
   test.each([
-    ['fast', {}, 'one of onnx, eager but got fast'],
+    ['fast', {}, 'one of onnx, eager, native but got fast'],
     ['onnx', { device: 'wasm' }, 'a device of onnx: cpu, webgpu, cuda but got wasm'],
     ['eager', { device: 'cuda' }, 'a device of eager: cpu, wasm, tfjs-node, tfjs-node-gpu but got cuda'],
+    ['native', { device: 'cuda' }, 'a device of native: cpu but got cuda'],
     ['eager', { pool: true }, 'a pool of workers on onnx and cpu alone but got eager on cpu'],
     ['onnx', { pool: true, device: 'cuda' }, 'a pool of workers on onnx and cpu alone but got onnx on cuda'],
     ['onnx', { threads: 0 }, 'a whole number of threads from 1 but got 0'],

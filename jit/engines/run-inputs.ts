@@ -1,13 +1,20 @@
-import { sameType, typeText } from '../../graph/graph.ts';
-import type { Handle } from '../engine.ts';
-import type { Program } from './program.ts';
+import { type ValueType, sameType, typeText } from '../graph/graph.ts';
+import type { Handle } from './engine.ts';
+
+/** What a run takes: of a program that an engine made ready. */
+export interface RunInputs {
+  readonly name: string;
+  readonly inputs: readonly { readonly name: string; readonly type: ValueType }[];
+  /** Names of the inputs that a run consumes. */
+  readonly donated: ReadonlySet<string>;
+}
 
 /**
  * The handles for a program's inputs, by name, each checked.
  * @throws RangeError when one is missing, unknown, of another type, or has been disposed or donated; TypeError when another engine made it.
  */
 export function checkedInputs<H extends Handle & { readonly isDisposed: boolean }>(
-  program: Program,
+  program: RunInputs,
   inputs: ReadonlyMap<string, Handle>,
   isOwn: (handle: Handle) => handle is H,
 ): Map<string, H> {
