@@ -30,7 +30,7 @@ const LONGEST_REDUCED = 16;
 /** How many times longer than the rows of weights an axis must be that they are applied along. */
 const LONG = 8;
 /** Most products that a contraction writes out. */
-const MOST_PRODUCTS = 1600;
+const MOST_PRODUCTS = 320;
 
 const ALWAYS_STORED: ReadonlySet<Op> = new Set(['argReduce', 'scatterAdd', 'cumulative', 'scan', 'cond']);
 /** Move elements about; what they cost is what their input costs. */
