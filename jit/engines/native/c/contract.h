@@ -9,15 +9,15 @@
 // (ACM Trans. Math. Softw. 34, 2008). Differs: one operand is packed at most, a panel at a time; the other one is read in place, since
 // out-of-order loads of single elements keep up with the multiply-adds.
 //
-// Compile time: the tile loops are functions shared by all products of a translation unit, about 13 ms each and only those that are
-// used; a product adds about a millisecond to that, a tiny one, which becomes code in place, about 10.
+// Compile time: the loops over tiles are functions that all products of a translation unit share. They and the rest cost a tenth of a
+// second once; then a height of tiles that is used about 13 ms, and a product 2 to 3 ms.
 #ifndef LOPT_CONTRACT_H
 #define LOPT_CONTRACT_H
 
 #include "vector.h"
 
-// Steps of the inner axis that one accumulator sums: a panel of b then is 64 kB and stays in the second cache, and the error of a sum
-// grows with 512 terms and with the number of chunks, not with all terms.
+// Steps of the inner axis that one accumulator sums. A panel of b is then 64 kB at most, which stays in the second cache, and rounding
+// errors add up over 512 terms and over the chunks, not over all terms.
 #define LOPT_CHUNK 512
 // Columns of a packed panel, and for how many there is scratch, whatever LANES.
 #define LOPT_PANEL (LANES == 16 ? 32 : 16)
@@ -38,20 +38,10 @@
 // Four floats: what transposes are made of, and halves of wider vectors.
 typedef float lopt_four __attribute__((vector_size(16)));
 typedef float lopt_four_memory __attribute__((vector_size(16), aligned(4), may_alias));
-#if LOPT_HAS(__builtin_shufflevector)
-#define LOPT_MIX(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
-#else
-#define LOPT_MIX(x, y, ...) __builtin_shuffle(x, y, (int32_t __attribute__((vector_size(16)))){__VA_ARGS__})
-#endif
 
 // ---- The first lanes of a vector: what lies beyond in memory is neither read nor written.
 
-#ifndef __has_builtin
-#define LOPT_HAS___builtin_ia32_loadups512_mask 1
-#define LOPT_HAS___builtin_ia32_maskloadps256 1
-#endif
-
-#if LANES == 16 && LOPT_HAS(__builtin_ia32_loadups512_mask)
+#if LANES == 16
 typedef unsigned short lopt_first;
 LOPT_INLINE lopt_first lopt_first_lanes(long count) { return (lopt_first)((1u << count) - 1u); }
 LOPT_INLINE vf lopt_load_first(const float *p, lopt_first first) {
@@ -60,7 +50,7 @@ LOPT_INLINE vf lopt_load_first(const float *p, lopt_first first) {
 LOPT_INLINE void lopt_store_first(float *p, vf x, lopt_first first) {
   __builtin_ia32_storeups512_mask((void *)p, x, first);
 }
-#elif LANES == 8 && LOPT_HAS(__builtin_ia32_maskloadps256)
+#elif LANES == 8
 typedef struct {
   vi mask;
   long count;
@@ -287,9 +277,9 @@ LOPT_SHARED void lopt_pack(const float *restrict b, long b_inner, long b_column,
 // What a product costs with its columns in the lanes, in thirds of a vector operation of 16 lanes, the widest (the plan is the same for
 // all): multiply-adds; transposing b, a third an element; taking o apart, one an element.
 #define LOPT_CONTRACT_COST(b_column, o_column, rows, columns, inner)           \
-  (3 * (rows) * (inner) * (((columns) + 15) / 16) +                            \
-   (LOPT_NEIGHBOURS(b_column, columns) ? 0 : (inner) * (columns)) +            \
-   (LOPT_NEIGHBOURS(o_column, columns) ? 0 : 3 * (rows) * (columns)))
+  (3L * (rows) * (inner) * (((columns) + 15) / 16) +                           \
+   (LOPT_NEIGHBOURS(b_column, columns) ? 0 : 1L * (inner) * (columns)) +       \
+   (LOPT_NEIGHBOURS(o_column, columns) ? 0 : 3L * (rows) * (columns)))
 // Whether rows are in the lanes instead: the transposed product.
 #define LOPT_CONTRACT_SWAPS(a_row, b_column, o_row, o_column, rows, columns, inner) \
   (LOPT_CONTRACT_COST(a_row, o_row, columns, rows, inner) <                         \
@@ -298,9 +288,9 @@ LOPT_SHARED void lopt_pack(const float *restrict b, long b_inner, long b_column,
 // than the caches and their address tables hold, or isn't read often enough to be worth a copy.
 #define LOPT_CONTRACT_PANEL(b_inner, b_column, rows, columns, inner)                                       \
   (!LOPT_NEIGHBOURS(b_column, columns) ||                                                                  \
-           ((rows) >= 32 && ((inner) < LOPT_CHUNK ? (inner) : LOPT_CHUNK) *                                \
+           ((rows) >= 32 && 1L * ((inner) < LOPT_CHUNK ? (inner) : LOPT_CHUNK) *                           \
                                     ((b_inner) < 0 ? -(b_inner) : (b_inner)) > 65536)                      \
-       ? LOPT_WIDEST_PANEL * ((inner) < LOPT_CHUNK ? (inner) : LOPT_CHUNK)                                        \
+       ? LOPT_WIDEST_PANEL * ((inner) < LOPT_CHUNK ? (inner) : LOPT_CHUNK)                                 \
        : 0)
 // Floats of scratch that a product needs: a constant expression where the arguments are. contract-scratch.ts has the same rule.
 #define lopt_contract_scratch(a_row, a_inner, b_inner, b_column, o_row, o_column, rows, columns, inner) \
