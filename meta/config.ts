@@ -14,6 +14,7 @@ import {
   refusal,
   textOption,
 } from '../lopt/options.ts';
+import { META_LOSS_SPLITS } from './program.ts';
 
 const DOING = 'use config';
 
@@ -115,6 +116,11 @@ export const CONFIG_SCHEMA = {
     }),
     window: integerOption({ default: 50, min: 1, max: MOST_WINDOW_STEPS, meaning: 'inner steps between outer steps' }),
     sigma: numberOption({ default: 0.01, above: 0, meaning: 'standard deviation of the perturbations of theta' }),
+    metaLoss: choiceOption({
+      choices: META_LOSS_SPLITS,
+      default: 'train',
+      meaning: 'examples whose loss is the meta-loss: those trained on, or others',
+    }),
   }),
   trajectory: group('lengths of inner training, log-uniform', {
     min: integerOption({ default: 100, min: 1, max: MOST_STEPS, meaning: 'shortest trajectory, in inner steps' }),

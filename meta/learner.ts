@@ -115,8 +115,8 @@ async function recordData(task: string, { dataSet, resident, source }: NonNullab
 }
 
 /** Splits that meta-training takes batches from. */
-function splitsRead({ needs }: Optimizer): readonly Split[] {
-  return needs.includes('validLoss') ? ['train', 'innerValid'] : ['train'];
+function splitsRead({ needs }: Optimizer, metaLoss: Split): ReadonlySet<Split> {
+  return new Set(['train', metaLoss, ...(needs.includes('validLoss') ? (['innerValid'] as const) : [])]);
 }
 
 /** Traces and compiles everything that a run needs. @throws RangeError when a task's batch is larger than its data. */
@@ -129,7 +129,8 @@ export async function compileLearner(
   const optimizer = plan.learned.optimizer(theta);
   const trainable = new Set(theta.keys());
   for (const { data } of plan.tasks.values())
-    if (data !== undefined) for (const split of splitsRead(optimizer)) batchesIn(data, split);
+    if (data !== undefined)
+      for (const split of splitsRead(optimizer, config.estimator.metaLoss)) batchesIn(data, split);
   const { estimator, trajectory } = config;
   const pairsInGroup = estimator.groupSize / 2;
   const freshRows = pairsInGroup * resetCapacity({ windowLength: estimator.window, schedule: trajectory });
@@ -143,6 +144,7 @@ export async function compileLearner(
         particles: estimator.groupSize,
         freshRows,
         mappedValues: trainable,
+        metaLoss: estimator.metaLoss,
       });
       return { name, unroll };
     }),

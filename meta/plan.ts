@@ -24,7 +24,7 @@ export type Plan = ReadonlyMap<string, HostArray>;
 
 /**
  * The plan of one window:
- * - `rows`, `validRows` int32 `[particle, step, batch]`: rows of the task's resident tensors;
+ * - `rows`, `validRows`, `metaRows` int32 `[particle, step, batch]`: rows of the task's resident tensors;
  * - `noise/<name>` float32 `[particle, step, ...]`;
  * - `reset` int32 `[particle, step]`: the fresh row with which a trajectory begins before that step, or -1;
  * - `anyReset` bool `[step]`: whether any particle has one;
@@ -75,6 +75,7 @@ export function planWindow({
       );
     plan.set('rows', rows(split));
     if (inputs.validLoss) plan.set('validRows', rows('innerValid'));
+    if (inputs.metaLoss !== 'train') plan.set('metaRows', rows(inputs.metaLoss));
   }
   for (const [name, spec] of inputs.noise)
     plan.set(

@@ -22,6 +22,8 @@ export type StepSlice = {
   /** int32 `[batch]`; absent where the task has no data. */
   readonly rows?: Tensor;
   readonly validRows?: Tensor;
+  /** Where the meta-loss isn't the training loss. */
+  readonly metaRows?: Tensor;
   /** Row of the fresh trajectories with which one begins before this step, or -1; int32 scalar. */
   readonly reset: Tensor;
   /** Whether any particle of the batch has a reset before this step; bool scalar, the same for all of them. */
@@ -41,7 +43,8 @@ export interface StepContext {
 
 /**
  * Traced: one step of one particle. A reset is applied before the step and consumes none. `loss` is the training loss before the
- * update, `normalized` what the task's normaliser makes of it, `mask` 1 where the loss was finite, else 0.
+ * update, `normalized` what the task's normaliser makes of it, or, where there are `metaRows`, of the loss on these; `mask` is 1 where
+ * all of them were finite, else 0.
  */
 export function innerStep(
   state: StepState,
@@ -67,6 +70,8 @@ export function innerStep(
     ...(slice.validRows === undefined ? {} : { validLoss: lossOf(params, batchOf(slice.validRows, slice, context)) }),
     ...(own.size === 0 ? {} : { noise: own }),
   });
+  const metaLoss = slice.metaRows === undefined ? loss : lossOf(params, batchOf(slice.metaRows, slice, context));
+  const isFinite = metaLoss === loss ? tf.isFinite(loss) : tf.logicalAnd(tf.isFinite(loss), tf.isFinite(metaLoss));
   return {
     state: {
       params: next.params,
@@ -76,8 +81,8 @@ export function innerStep(
       horizon,
     },
     loss,
-    normalized: task.normalize(loss),
-    mask: tf.cast(tf.isFinite(loss), 'float32'),
+    normalized: task.normalize(metaLoss),
+    mask: tf.cast(isFinite, 'float32'),
   };
 }
 

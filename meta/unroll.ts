@@ -15,11 +15,11 @@ import type { Arrays, Optimizer } from '../lopt/optimizer.ts';
 import { drawNoise } from '../tasks/noise.ts';
 import type { Task } from '../tasks/task.ts';
 import type { Plan } from './plan.ts';
-import { type StepInputs, stepInputs } from './program.ts';
+import { type MetaLossSplit, type StepInputs, stepInputs } from './program.ts';
 import { evaluationNoise, stateTypes, traceEvaluation, traceWindow } from './window-program.ts';
 
 /** Inputs of the window program that carry the particle axis besides state and mapped values. */
-const MAPPED_PLAN = new Set(['rows', 'validRows', 'reset']);
+const MAPPED_PLAN = new Set(['rows', 'validRows', 'metaRows', 'reset']);
 
 export interface UnrollOptions {
   readonly engine: Engine;
@@ -34,6 +34,8 @@ export interface UnrollOptions {
   readonly freshRows: number;
   /** Names of the values that differ between particles: given as `[particle, ...]`. All others are shared. */
   readonly mappedValues: ReadonlySet<string>;
+  /** Where the losses come from that windows give as `losses`. Default: train. */
+  readonly metaLoss?: MetaLossSplit;
 }
 
 /** Particles between windows, on the engine: `params/*`, `optimizer/*`, `dynamic/*`, `step`, `horizon`, all `[particle, ...]`. */
@@ -46,11 +48,11 @@ export interface ParticleState {
 
 export interface WindowResult {
   readonly state: ParticleState;
-  /** What the task's normaliser makes of the training loss before each step's update, `[step, particle]`. */
+  /** What the task's normaliser makes of the loss before each step's update, on training batches or those of `metaLoss`, `[step, particle]`. */
   readonly losses: Float32Array;
   /** The training loss before each step's update, `[step, particle]`. */
   readonly rawLosses: Float32Array;
-  /** 1 where the training loss was finite, else 0, `[step, particle]`. */
+  /** 1 where the losses were finite, else 0, `[step, particle]`. */
   readonly mask: Float32Array;
 }
 
@@ -110,7 +112,7 @@ export async function createUnroll(options: UnrollOptions): Promise<Unroll> {
       throw new RangeError(
         `Cannot map value ${name} of ${optimizer.name} over particles: expected one of ${[...optimizer.values.keys()].join(', ')}`,
       );
-  const inputs = stepInputs(task, optimizer);
+  const inputs = stepInputs(task, optimizer, options.metaLoss);
   const types = stateTypes(task, optimizer, inputs);
   const flatTypes = flatten({ ...types });
   const graph = traceWindow({ ...options, inputs, state: types });

@@ -77,6 +77,7 @@ export function traceWindow({
     resident: typesOf(task.data?.resident ?? new Map()),
     ...(rows === undefined ? {} : { rows }),
     ...(rows === undefined || !inputs.validLoss ? {} : { validRows: rows }),
+    ...(rows === undefined || inputs.metaLoss === 'train' ? {} : { metaRows: rows }),
     noise: mapTypes(noiseTypes(inputs.noise), perStep),
     reset: perStep(INT),
     anyReset: perStep({ shape: [], dtype: 'bool' }),
@@ -91,6 +92,7 @@ export function traceWindow({
       const sequences: StepSlice = {
         ...(x.rows === undefined ? {} : { rows: x.rows }),
         ...(x.validRows === undefined ? {} : { validRows: x.validRows }),
+        ...(x.metaRows === undefined ? {} : { metaRows: x.metaRows }),
         reset: x.reset,
         anyReset: x.anyReset,
         noise: x.noise,

@@ -7,7 +7,14 @@ describe('checkConfig', () => {
   it('fills in every default', () => {
     const config = checkConfig(MINIMAL);
     expect(Object.keys(config)).toEqual(Object.keys(CONFIG_SCHEMA));
-    expect(config.estimator).toEqual({ name: 'truncated-pes', pairs: 8, groupSize: 8, window: 50, sigma: 0.01 });
+    expect(config.estimator).toEqual({
+      name: 'truncated-pes',
+      pairs: 8,
+      groupSize: 8,
+      window: 50,
+      sigma: 0.01,
+      metaLoss: 'train',
+    });
     expect(config.tasks).toEqual([{ name: 'quadratic', options: {}, reparameterise: null }]);
     expect(config.outer).toEqual({
       optimizer: { name: 'adamw', options: { lr: 3e-4, weightDecay: 1e-4 } },
@@ -24,7 +31,7 @@ describe('checkConfig', () => {
   it.each([
     [
       { ...MINIMAL, estimator: { sigmma: 1 } },
-      'Cannot use config: expected the options name, pairs, groupSize, window, sigma but got estimator.sigmma',
+      'Cannot use config: expected the options name, pairs, groupSize, window, sigma, metaLoss but got estimator.sigmma',
     ],
     [
       { ...MINIMAL, step: 1 },
@@ -114,7 +121,7 @@ describe('overrideConfig', () => {
     ],
     [
       'estimator.sgima=1',
-      'Cannot use config: expected the options name, pairs, groupSize, window, sigma but got estimator.sgima',
+      'Cannot use config: expected the options name, pairs, groupSize, window, sigma, metaLoss but got estimator.sgima',
     ],
     ['estimator.sigma=much', 'Cannot use config: expected option estimator.sigma to be a number > 0 but got "much"'],
     ['estimator.sigma=-1', 'Cannot use config: expected option estimator.sigma to be a number > 0 but got -1'],

@@ -69,7 +69,14 @@ export function createToyUnroll(
   });
   return {
     task: NOTHING,
-    inputs: { batchSize: undefined, validLoss: false, noise: new Map(), freshNoise: new Map(), dynamic: new Map() },
+    inputs: {
+      batchSize: undefined,
+      validLoss: false,
+      metaLoss: 'train',
+      noise: new Map(),
+      freshNoise: new Map(),
+      dynamic: new Map(),
+    },
     windowLength,
     particles,
     freshRows,

@@ -206,6 +206,52 @@ describe.each([{ name: 'onnx' }, { name: 'eager' }, { name: 'native' }])('an unr
     unroll.dispose();
   });
 
+  it('gives losses on other examples than it trains on, where the meta-loss wants that', async () => {
+    const half = ROWS / 2;
+    const task: Task = {
+      ...TASK,
+      data: { ...DATA, size: () => half, row: (split, index) => (split === 'outerValid' ? half + index : index) },
+    };
+    const unroll = await createUnroll({
+      engine,
+      task,
+      optimizer,
+      windowLength,
+      particles: 1,
+      freshRows: 4,
+      mappedValues: new Set(['lr']),
+      metaLoss: 'outerValid',
+    });
+    const { inputs } = unroll;
+    const plan = planWindow({
+      task,
+      inputs,
+      windowLength,
+      freshRows: 4,
+      streams: streams(0, [[reset(0, 'a')]]),
+      streamOf: [0],
+    });
+    expect(plan.get('metaRows')?.data.every((row) => row >= half && row < ROWS)).toBe(true);
+    expect(plan.get('rows')?.data.every((row) => row < half)).toBe(true);
+    // Nothing moves, so that losses follow from where the state is at the end.
+    const result = await unroll.window({ values: valuesOf([0]), state: unroll.emptyState(), plan });
+    const state = await result.state.download();
+    const [w, scale] = [state.get('params/w')?.data ?? [], state.get('dynamic/scale')?.data[0] ?? NaN];
+    const lossOn = (rows: readonly number[]) =>
+      (scale / (2 * BATCH)) *
+      rows.reduce(
+        (sum, row) => sum + [0, 1].reduce((own, i) => own + ((TARGETS[2 * row + i] ?? 0) - (w[i] ?? 0)) ** 2, 0),
+        0,
+      );
+    for (let step = 0; step < windowLength; step += 1) {
+      const at = (name: string) => [...(plan.get(name)?.data ?? [])].slice(step * BATCH, (step + 1) * BATCH);
+      expect(result.rawLosses[step]).toBeCloseTo(lossOn(at('rows')), PRECISION);
+      expect(result.losses[step]).toBeCloseTo(lossOn(at('metaRows')), PRECISION);
+    }
+    result.state.dispose();
+    unroll.dispose();
+  });
+
   it('marks losses that are not finite, and leaves other particles alone', async () => {
     const [calm, wild] = [
       [0.1, 0.1],
