@@ -3,11 +3,12 @@ import '@tensorflow/tfjs';
 import { setBackend } from '@tensorflow/tfjs-core';
 import { createEngine } from '../../jit/engines/create-engine.ts';
 import type { Engine } from '../../jit/engines/engine.ts';
+import { hasCompiler } from '../jit/engines/native/c-compiler.ts';
 import { startEagerly, startOnEngine, type Run, type Start } from '../../lopt/conform/runs.ts';
 
 /** `tfjs` runs an optimizer's functions as they are, untraced, on the cpu backend: what user loops do. */
-export const WAYS = ['tfjs', 'eager', 'onnx', 'native'] as const;
-export type Way = (typeof WAYS)[number];
+export type Way = 'tfjs' | 'eager' | 'onnx' | 'native';
+export const WAYS: readonly Way[] = ['tfjs', 'eager', 'onnx', ...((await hasCompiler()) ? (['native'] as const) : [])];
 
 const engines = new Map<Way, Promise<Engine>>();
 

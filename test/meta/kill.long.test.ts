@@ -12,7 +12,6 @@ import { rootKey } from '../../jit/random/key.ts';
 
 const LOPT = fileURLToPath(new URL('../../dist/scripts/lopt.js', import.meta.url));
 const KILLS = 10;
-const STEPS = 300;
 
 let root: string;
 beforeAll(async () => {
@@ -54,11 +53,18 @@ async function outcome(run: string) {
   return { step, tensors, facts, metrics, exported: await readFile(exported) };
 }
 
-const SETTINGS = ['--recipe', 'smoke', '--steps', String(STEPS), '--set', 'checkpoints.every=7', '--seed', '3'];
+/** Engines, with outer steps enough that most kills fall into training. */
+const ENGINES = [
+  { engine: 'onnx', steps: 300 },
+  { engine: 'native', steps: 1200 },
+] as const;
 
-describe('a run that is killed', () => {
+describe.each(ENGINES)('a run on $engine that is killed', ({ engine, steps }) => {
+  const settings = `--recipe smoke --engine ${engine} --steps ${steps} --seed 3 --set checkpoints.every=7`;
+  const SETTINGS = settings.split(' ');
+
   it(`ends at the same bytes after ${KILLS} kills at random moments`, async () => {
-    const [whole, killed] = [join(root, 'whole'), join(root, 'killed')];
+    const [whole, killed] = [join(root, `whole ${engine}`), join(root, `killed ${engine}`)];
     await succeed('meta-train', ...SETTINGS, '--out', whole);
     const moments = uniform(rootKey(`kills ${Date.now()}`), 4 * KILLS);
     let kills = 0;
@@ -82,7 +88,7 @@ describe('a run that is killed', () => {
   });
 
   it('saves on SIGINT, ends with 130, and goes on to the same bytes', async () => {
-    const [whole, stopped] = [join(root, 'whole'), join(root, 'stopped')];
+    const [whole, stopped] = [join(root, `whole ${engine}`), join(root, `stopped ${engine}`)];
     const run = lopt('meta-train', ...SETTINGS, '--out', stopped);
     while (
       !existsSync(join(stopped, 'metrics.ndjson')) ||

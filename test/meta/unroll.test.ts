@@ -12,6 +12,7 @@ import { type Reset, resetCapacity } from '../../meta/trajectory.ts';
 import { createUnroll } from '../../meta/unroll.ts';
 import { batchRows } from '../../tasks/batches.ts';
 import type { Task, TaskData } from '../../tasks/task.ts';
+import { hasCompiler } from '../jit/engines/native/c-compiler.ts';
 import { LINEAR, createToyUnroll, toyTheta } from './toy-unroll.ts';
 
 const KEY = rootKey('unroll');
@@ -126,7 +127,9 @@ function counted(engine: Engine): Engine & { readonly count: { compiles: number;
 // Losses of size 1 after tens of float32 operations, against double precision.
 const PRECISION = 4;
 
-describe.each([{ name: 'onnx' }, { name: 'eager' }, { name: 'native' }])('an unroll on $name', ({ name }) => {
+const NATIVE = (await hasCompiler()) ? [{ name: 'native' }] : [];
+
+describe.each([{ name: 'onnx' }, { name: 'eager' }, ...NATIVE])('an unroll on $name', ({ name }) => {
   let engine: ReturnType<typeof counted>;
   beforeAll(async () => {
     engine = counted(await createEngine(name, { device: 'cpu', threads: 1 }));
