@@ -24,7 +24,7 @@ async function trajectories(engine: Engine): Promise<HostArray[]> {
   const stacked = (name: string): Handle => {
     const arrays = all.map((own) => own.get(name) as HostArray);
     const { shape, dtype } = arrays[0] as HostArray;
-    const data = arrays.flatMap((array) => [...array.data]);
+    const data = arrays.flatMap(({ data: own }) => Array.from<number>(own));
     return engine.upload({
       shape: [PARTICLES, ...shape],
       dtype,
