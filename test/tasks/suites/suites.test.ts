@@ -30,6 +30,21 @@ describe('the held-out suite', () => {
   });
 });
 
+describe('the development suite', () => {
+  it('has the held-out suite’s kinds of task, and none of its tasks or reserved styles', async () => {
+    const [development, heldOut] = [await loadSuite('development'), await loadSuite('held-out')];
+    const { dataSets } = await loadDataSets();
+    expect(development.horizons).toEqual(heldOut.horizons);
+    expect(development.tasks.map(({ family }) => family)).toEqual(heldOut.tasks.map(({ family }) => family));
+    const heldOutOptions = new Set(heldOut.tasks.map(({ options }) => JSON.stringify(options)));
+    for (const { family, options } of development.tasks) {
+      expect(heldOutOptions).not.toContain(JSON.stringify(options));
+      expect(RESERVED_STYLES.some((style) => style === options['data'])).toBe(false);
+      expect(createTask(family, options, { dataSets }).data?.dataSet).toBe(options['data']);
+    }
+  });
+});
+
 describe('readSuite', () => {
   const good = { name: 'mine', horizons: [10], tasks: [{ family: 'quadratic' }] };
 
@@ -85,7 +100,7 @@ describe('loadSuite', () => {
   it('refuses a file that is missing or no JSON', async () => {
     await expect(loadSuite('nowhere.json')).rejects.toThrow(
       new RangeError(
-        'Cannot load suite nowhere.json: expected one of held-out or the path of a JSON file that can be read',
+        'Cannot load suite nowhere.json: expected one of held-out, development or the path of a JSON file that can be read',
       ),
     );
     const file = join(root, 'broken.json');
