@@ -2,22 +2,20 @@
 #ifndef LOPT_KERNEL_H
 #define LOPT_KERNEL_H
 
+#include "first-lanes.h"
 #include "math.h"
 
-#include <stddef.h>
+// Bits of int32s, moved as floats.
+typedef float lopt_float_bits __attribute__((may_alias));
 
-LOPT_INLINE vf vf_load_part(const float *p, int n) {
-  vf x = {0};
-  __builtin_memcpy(&x, p, (size_t)n * 4);
-  return x;
-}
+LOPT_INLINE vf vf_load_part(const float *p, int n) { return lopt_load_first(p, lopt_first_lanes(n)); }
 LOPT_INLINE vi vi_load_part(const int32_t *p, int n) {
-  vi x = {0};
-  __builtin_memcpy(&x, p, (size_t)n * 4);
-  return x;
+  return (vi)lopt_load_first((const lopt_float_bits *)p, lopt_first_lanes(n));
 }
-LOPT_INLINE void vf_store_part(float *p, vf x, int n) { __builtin_memcpy(p, &x, (size_t)n * 4); }
-LOPT_INLINE void vi_store_part(int32_t *p, vi x, int n) { __builtin_memcpy(p, &x, (size_t)n * 4); }
+LOPT_INLINE void vf_store_part(float *p, vf x, int n) { lopt_store_first(p, x, lopt_first_lanes(n)); }
+LOPT_INLINE void vi_store_part(int32_t *p, vi x, int n) {
+  lopt_store_first((lopt_float_bits *)p, (vf)x, lopt_first_lanes(n));
+}
 LOPT_INLINE vi vb_load_part(const uint8_t *p, int n) {
   vi x = {0};
   for (int i = 0; i < n; i++) x[i] = -(p[i] != 0);

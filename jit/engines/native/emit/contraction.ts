@@ -1,10 +1,7 @@
 import type { Index } from '../ir/index-expression.ts';
 import type { BufferId, Contraction, ContractionAxis } from '../ir/program.ts';
+import { type ProductLayout, contractScratch } from '../contract-scratch.ts';
 import { indexText } from './c-text.ts';
-
-/** Columns and rows of the largest panel that c/contract.h copies: LOPT_WIDEST_PANEL and LOPT_CHUNK there. */
-const WIDEST_PANEL = 32;
-const LONGEST_PANEL = 512;
 
 /** One call of the product of two matrices, in a nest of loops. */
 export interface ContractionCall {
@@ -45,26 +42,28 @@ export function emitContraction(
   };
   const adds =
     innerOuter.length === 0 ? '0' : `(${innerOuter.map((axis) => names[loops.indexOf(axis)]).join(' | ')}) != 0`;
-  const sizes = { rows: row.extent, columns: column.extent, inner: sum.extent };
-  const strides = {
-    leftRow: row.left,
-    leftInner: sum.left,
-    rightInner: sum.right,
-    rightColumn: column.right,
-    outRow: row.out,
-    outColumn: column.out,
+  const product: ProductLayout = {
+    rows: row.extent,
+    columns: column.extent,
+    inner: sum.extent,
+    aRow: row.left,
+    aInner: sum.left,
+    bInner: sum.right,
+    bColumn: column.right,
+    oRow: row.out,
+    oColumn: column.out,
   };
+  const { rows: m, columns: n, inner: k } = product;
   push(
-    `lopt_contract(${place(left.buffer, left.index, 'left')}, ${strides.leftRow}, ${strides.leftInner}, ` +
-      `${place(right.buffer, right.index, 'right')}, ${strides.rightInner}, ${strides.rightColumn}, ` +
-      `${place(out.buffer, out.index, 'out')}, ${strides.outRow}, ${strides.outColumn}, ` +
-      `${sizes.rows}, ${sizes.columns}, ${sizes.inner}, ${adds}, ${scratch});`,
+    `lopt_contract(${place(left.buffer, left.index, 'left')}, ${product.aRow}, ${product.aInner}, ` +
+      `${place(right.buffer, right.index, 'right')}, ${product.bInner}, ${product.bColumn}, ` +
+      `${place(out.buffer, out.index, 'out')}, ${product.oRow}, ${product.oColumn}, ${m}, ${n}, ${k}, ${adds}, ${scratch});`,
   );
   for (const _ of loops) {
     indent -= 1;
     push('}');
   }
-  return { lines, scratch: WIDEST_PANEL * Math.min(LONGEST_PANEL, sum.extent) };
+  return { lines, scratch: contractScratch(product) };
 }
 
 function longest(axes: readonly ContractionAxis[]): ContractionAxis | undefined {
