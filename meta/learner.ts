@@ -1,5 +1,6 @@
 import { sha256 } from '../checkpoints/checkpoint.ts';
 import type { Engine } from '../jit/engines/engine.ts';
+import type { Graph } from '../jit/graph/graph.ts';
 import { fold, rootKey } from '../jit/random/key.ts';
 import type { Arrays, LearnedOptimizer, Optimizer } from '../lopt/optimizer.ts';
 import { isRecord } from '../lopt/options.ts';
@@ -16,9 +17,11 @@ import type { PairState } from './estimators/pair-groups.ts';
 import { createTruncatedEs } from './estimators/truncated-es.ts';
 import { createTruncatedPes } from './estimators/truncated-pes.ts';
 import type { Learner } from './meta-step.ts';
+import { stepInputs } from './program.ts';
 import { createOuterOptimizer } from './outer.ts';
 import { resetCapacity } from './trajectory.ts';
 import { createUnroll } from './unroll.ts';
+import { stateTypes, traceWindow } from './window-program.ts';
 
 const ESTIMATORS = {
   'truncated-pes': createTruncatedPes,
@@ -132,8 +135,7 @@ export async function compileLearner(
     if (data !== undefined)
       for (const split of splitsRead(optimizer, config.estimator.metaLoss)) batchesIn(data, split);
   const { estimator, trajectory } = config;
-  const pairsInGroup = estimator.groupSize / 2;
-  const freshRows = pairsInGroup * resetCapacity({ windowLength: estimator.window, schedule: trajectory });
+  const freshRows = freshRowsOf(config);
   const unrolls = await Promise.all(
     [...plan.tasks].map(async ([name, task]) => {
       const unroll = await createUnroll({
@@ -172,6 +174,25 @@ export async function compileLearner(
       outer.dispose();
     },
   };
+}
+
+/** Capacity of a window for trajectories that begin in it. */
+function freshRowsOf({ estimator, trajectory }: RunConfig): number {
+  const pairsInGroup = estimator.groupSize / 2;
+  return pairsInGroup * resetCapacity({ windowLength: estimator.window, schedule: trajectory });
+}
+
+/** The window program of each task, of one particle, by the task's name: what `compileLearner` compiles. */
+export function traceWindows(plan: LearnerPlan, config: RunConfig): ReadonlyMap<string, Graph> {
+  const optimizer = plan.learned.optimizer(plan.learned.initTheta(rootKey(0)));
+  const { window: windowLength, metaLoss } = config.estimator;
+  return new Map(
+    [...plan.tasks].map(([name, task]) => {
+      const inputs = stepInputs(task, optimizer, metaLoss);
+      const state = stateTypes(task, optimizer, inputs);
+      return [name, traceWindow({ task, optimizer, inputs, state, windowLength, freshRows: freshRowsOf(config) })];
+    }),
+  );
 }
 
 /** The learning rate that an optimizer's options give at a step: its own, or that of the optimizer that it wraps. */

@@ -44,6 +44,13 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     },
   ],
   [
+    'compile',
+    {
+      summary: 'Show the graph, loops or C code that a recipe becomes',
+      load: async () => (await import('./commands/compile.ts')).compile,
+    },
+  ],
+  [
     'bench pes',
     {
       summary: 'Time whole outer steps of meta-training',

@@ -104,5 +104,8 @@ try {
   const askedFor = error instanceof StopRequest || (error instanceof Error && error.name === 'AbortError');
   if (!(askedFor && signal.aborted)) report(error, context);
 }
+// Node.js writes to pipes later: what a reader hasn't taken yet would be lost.
+for (const stream of [process.stdout, process.stderr])
+  if (!stream.destroyed) await new Promise<void>((resolve) => stream.write('', () => resolve()));
 // Worker threads and sessions may linger; what had to be saved has been.
 process.exit(stoppedExitCode(signal) ?? exitCode);

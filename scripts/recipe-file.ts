@@ -1,8 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import { isRecord, valueText, type GivenOptions } from '../lopt/options.ts';
+import type { RunConfig } from '../meta/config.ts';
 import { RECIPES } from '../meta/recipes/registry.ts';
 import { suggestion } from './cli/nearest.ts';
 import { UsageError } from './cli/option.ts';
+
+/**
+ * A recipe's config with some items changed, each as `[a.b, value]`.
+ * @throws UsageError as `loadRecipe`; TypeError or RangeError for an item that there isn't, or of another kind.
+ */
+export async function loadConfig(
+  reference: string,
+  changes: readonly (readonly [string, string])[],
+): Promise<RunConfig> {
+  const { checkConfig, overrideConfig } = await import('../meta/config.ts');
+  let config: unknown = await loadRecipe(reference);
+  for (const [name, value] of changes) config = overrideConfig(config, `${name}=${value}`);
+  return checkConfig(config);
+}
 
 /**
  * A recipe by name or from a JSON file; the config isn't checked yet.

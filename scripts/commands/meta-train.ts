@@ -118,8 +118,7 @@ function checkCombination(options: MetaTrainOptions): void {
 
 /** The config of a new run: the recipe, what was set, and the options that are items of the config. */
 async function configFrom({ recipe = '', set, steps, seed, engine, device, threads }: MetaTrainOptions) {
-  const { checkConfig, overrideConfig } = await import('../../meta/config.ts');
-  const { loadRecipe } = await import('../recipe-file.ts');
+  const { loadConfig } = await import('../recipe-file.ts');
   const items: readonly (readonly [string, string | number | undefined])[] = [
     ['steps', steps],
     ['seed', seed],
@@ -128,9 +127,7 @@ async function configFrom({ recipe = '', set, steps, seed, engine, device, threa
     ['engine.threads', threads],
   ];
   const given = items.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const]));
-  let config: unknown = await loadRecipe(recipe);
-  for (const [name, value] of [...set, ...given]) config = overrideConfig(config, `${name}=${value}`);
-  return checkConfig(config);
+  return loadConfig(recipe, [...set, ...given]);
 }
 
 /** Shows what the trainer tells: logs as lines, steps as progress. */

@@ -1,5 +1,6 @@
 import type { Buffer, BufferId, Program, Statement } from '../ir/program.ts';
 import { type MemoryPlan, planMemory } from '../optimize/plan-memory.ts';
+import { printStatement } from '../ir/print.ts';
 import { ELEMENT_TYPE, commentText, counterName, indexText, literal } from './c-text.ts';
 import { emitContraction } from './contraction.ts';
 import { emitKernel } from './kernel.ts';
@@ -91,13 +92,13 @@ class ProgramEmitter {
             buffers: this.#program.buffers,
             address: this.#address,
           });
-          return [`${pad}${this.#function(statement.name, lines, counters)}`];
+          return [`${pad}${this.#function(statement, lines, counters)}`];
         }
         case 'contraction': {
           const scratch = `(float *)(arena + ${this.#scratchOffset()})`;
           const { lines, scratch: floats } = emitContraction(statement, { address: this.#address, scratch });
           this.#scratchFloats = Math.max(this.#scratchFloats, floats);
-          return [`${pad}${this.#function(statement.name, lines, counters)}`];
+          return [`${pad}${this.#function(statement, lines, counters)}`];
         }
         case 'repeat': {
           const { counter, extent } = statement.loop;
@@ -123,7 +124,9 @@ class ProgramEmitter {
   }
 
   /** Puts lines into a function of their own; gives its call. */
-  #function(name: string, lines: readonly string[], counters: readonly number[]): string {
+  #function(statement: Statement, lines: readonly string[], counters: readonly number[]): string {
+    const { name } = statement;
+    const origin = printStatement(this.#program, statement).map((line) => `// ${commentText(line)}`);
     const id = `k${this.#functions.length}`;
     const parameters = [
       'void *const *ports',
@@ -131,13 +134,9 @@ class ProgramEmitter {
       ...counters.map((counter) => `long ${counterName(counter)}`),
     ];
     this.#functions.push(
-      [
-        `// ${commentText(name)}`,
-        `static __attribute__((noinline)) void ${id}(${parameters.join(', ')}) {`,
-        ...lines,
-        '}',
-        '',
-      ].join('\n'),
+      [...origin, `static __attribute__((noinline)) void ${id}(${parameters.join(', ')}) {`, ...lines, '}', ''].join(
+        '\n',
+      ),
     );
     return `${id}(${['ports', 'arena', ...counters.map(counterName)].join(', ')}); // ${commentText(name)}`;
   }
