@@ -1,11 +1,8 @@
-import { afterAll, beforeAll, describe, test } from 'vitest';
-import type { Engine } from '../../../jit/engines/engine.ts';
-import { createNativeEngine } from '../../../jit/engines/native/native-engine.ts';
-import { createOnnxEngine } from '../../../jit/engines/onnx/onnx-engine.ts';
+import { describe, test } from 'vitest';
 import { GraphBuilder } from '../../../jit/graph/builder.ts';
 import type { Graph, HostArray, ValueId, ValueType } from '../../../jit/graph/graph.ts';
-import { hasCompiler } from './native/c-compiler.ts';
-import { type Run, expectAgreement, onBackend, onEngine, onUnrolled } from './runs.ts';
+import { ENGINE_RUNS } from './engine-runs.ts';
+import { expectAgreement, onUnrolled } from './runs.ts';
 
 const float = (...shape: number[]) => ({ shape, dtype: 'float32' as const });
 const floats = (shape: readonly number[], ...values: number[]): HostArray => ({
@@ -137,34 +134,14 @@ function calls(): { graph: Graph; inputs: Map<string, HostArray> } {
   return { graph: builder.finish([...named(outputs), { name: 'a again', value: operands[0] as ValueId }]), inputs };
 }
 
-let onnx: Engine;
-let engine: Engine | undefined;
-const onOnnx: Run = (graph, inputs) => onEngine(onnx, graph, inputs);
-const onNative: Run = (graph, inputs) => onEngine(engine as Engine, graph, inputs);
-const native = (await hasCompiler()) ? ([['native', onNative]] as const) : [];
-
 describe('loops, branches and calls mean the same on every engine', () => {
-  beforeAll(async () => {
-    onnx = await createOnnxEngine({ threads: 1 });
-    if (native.length > 0) engine = await createNativeEngine({ threads: 2 });
-  });
-  afterAll(async () => {
-    await onnx.dispose();
-    await engine?.dispose();
-  });
-
   const programs = [
     ['a loop', loop(4)],
     ['a loop of one step', loop(1)],
     ['branches in a loop', branching()],
     ['calls in a custom gradient', calls()],
   ] as const;
-  for (const [where, run] of [
-    ['eager on cpu', onBackend('cpu')],
-    ['eager on wasm', onBackend('wasm')],
-    ['onnx', onOnnx],
-    ...native,
-  ] as const)
+  for (const [where, run] of ENGINE_RUNS)
     test.each([...programs, ['a loop of no steps', loop(0)] as const])(`%s on ${where}`, async (_, program) => {
       await expectAgreement(run, { ...program, describe: (output) => output });
     });

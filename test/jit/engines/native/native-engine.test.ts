@@ -5,6 +5,7 @@ import { createOnnxEngine } from '../../../../jit/engines/onnx/onnx-engine.ts';
 import { GraphBuilder } from '../../../../jit/graph/builder.ts';
 import type { Graph, HostArray } from '../../../../jit/graph/graph.ts';
 import { floats, recurrence, recurrenceInputs } from '../programs.ts';
+import { expectOwnCopies } from '../own-copies.ts';
 import { hasCompiler } from './c-compiler.ts';
 
 const SIZE = 19;
@@ -95,29 +96,7 @@ describe.skipIf(!(await hasCompiler()))('the native engine', () => {
     executable.dispose();
   });
 
-  test('the caller may change its array, and dispose a handle, as soon as it has asked', async () => {
-    const executable = await engine.compile(recurrence(2));
-    const arrays = recurrenceInputs(2, 1);
-    const want = await executable.run(new Map([...arrays].map(([name, array]) => [name, engine.upload(array)])));
-    const results = await Promise.all(
-      Array.from({ length: 6 }, () => {
-        const handles = new Map(
-          [...arrays].map(([name, { shape, dtype, data }]) => {
-            const own = data.slice();
-            const handle = engine.upload({ shape, dtype, data: own });
-            own.fill(0);
-            return [name, handle];
-          }),
-        );
-        const run = executable.run(handles);
-        for (const handle of handles.values()) handle.dispose();
-        return run;
-      }),
-    );
-    for (const outputs of results)
-      expect(await engine.download(outputs.get('x') as Handle)).toEqual(await engine.download(want.get('x') as Handle));
-    executable.dispose();
-  });
+  test('the caller may change its array, and dispose a handle, as soon as it has asked', () => expectOwnCopies(engine));
 
   test('an index outside of its axis is taken to the nearest inside, never to other memory', async () => {
     const builder = new GraphBuilder('pick');

@@ -7,6 +7,7 @@ import { createOnnxEngine } from '../../../../jit/engines/onnx/onnx-engine.ts';
 import { GraphBuilder } from '../../../../jit/graph/builder.ts';
 import type { Graph, HostArray } from '../../../../jit/graph/graph.ts';
 import { floats, recurrence, recurrenceInputs } from '../programs.ts';
+import { expectOwnCopies } from '../own-copies.ts';
 
 const STATE = new Map([
   ['x', 'x'],
@@ -91,29 +92,7 @@ describe('the onnx pool', () => {
     executable.dispose();
   });
 
-  test('the caller may change its array, and dispose a handle, as soon as it has asked', async () => {
-    const executable = await pool.compile(recurrence(2));
-    const arrays = recurrenceInputs(2, 1);
-    const want = await executable.run(new Map([...arrays].map(([name, array]) => [name, pool.upload(array)])));
-    const results = await Promise.all(
-      Array.from({ length: 6 }, () => {
-        const handles = new Map(
-          [...arrays].map(([name, { shape, dtype, data }]) => {
-            const own = data.slice();
-            const handle = pool.upload({ shape, dtype, data: own });
-            own.fill(0);
-            return [name, handle];
-          }),
-        );
-        const run = executable.run(handles);
-        for (const handle of handles.values()) handle.dispose();
-        return run;
-      }),
-    );
-    for (const outputs of results)
-      expect(await pool.download(outputs.get('x') as Handle)).toEqual(await pool.download(want.get('x') as Handle));
-    executable.dispose();
-  });
+  test('the caller may change its array, and dispose a handle, as soon as it has asked', () => expectOwnCopies(pool));
 
   test('an error in a worker rejects the run that it belongs to, and only that', async () => {
     const builder = new GraphBuilder('pick');
