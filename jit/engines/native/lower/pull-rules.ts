@@ -2,11 +2,13 @@ import type { Attributes, DType, Graph, Op, ValueId, ValueType } from '../../../
 import { sizeOf } from '../../../graph/graph.ts';
 import {
   type Index,
+  type Term,
   ZERO,
   addIndex,
   asConstant,
   computedIndex,
   constantIndex,
+  dependencies,
   dotIndex,
   indexRange,
   rowMajorStrides,
@@ -70,6 +72,27 @@ export function clampedIndex(context: PullContext, id: OperationId, size: number
   }
   const low = context.add({ op: 'binary', fn: 'max', a: id, b: constant(context, 0, 'int32') });
   return computedIndex(context.add({ op: 'binary', fn: 'min', a: low, b: constant(context, size - 1, 'int32') }));
+}
+
+/** An index as an int32 element: by an operation of its own where loops alone make it, else by arithmetic on what was computed. */
+function indexValue(context: PullContext, index: Index): OperationId {
+  if (dependencies(index).operations.size === 0) return context.add({ op: 'index', index });
+  const term = ({ atom, factor }: Term): OperationId => {
+    let value: OperationId;
+    if (atom.kind === 'computed') value = atom.operation;
+    else if (atom.kind === 'counter') value = indexValue(context, { offset: 0, terms: [{ atom, factor: 1 }] });
+    else {
+      const fn = atom.kind === 'quotient' ? 'floorDiv' : 'mod';
+      const b = constant(context, atom.by, 'int32');
+      value = context.add({ op: 'binary', fn, a: indexValue(context, atom.of), b });
+    }
+    if (factor === 1) return value;
+    return context.add({ op: 'binary', fn: 'mul', a: value, b: constant(context, factor, 'int32') });
+  };
+  return index.terms.reduce<OperationId>(
+    (sum, next) => context.add({ op: 'binary', fn: 'add', a: sum, b: term(next) }),
+    constant(context, index.offset, 'int32'),
+  );
 }
 
 /** Every combination of indices along axes of these extents. */
@@ -236,7 +259,7 @@ export const PULL_RULES: { readonly [O in Exclude<Op, StoredOp>]: PullRule<O> } 
     const index = indices[axis] as Index;
     const at = asConstant(index);
     if (at !== undefined) return constant(context, at, dtype);
-    const counted = context.add({ op: 'index', index });
+    const counted = indexValue(context, index);
     return dtype === 'int32' ? counted : context.add({ op: 'cast', dtype, x: counted });
   },
   cast: (context, { attrs: { dtype }, inputs, indices }) => {
