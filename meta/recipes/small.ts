@@ -12,7 +12,7 @@ export const SMALL: GivenOptions = {
   description: 'a minute or two on two cores: four small tasks; a real improvement over a random start',
   optimizer: {
     name: 'celo2',
-    options: { stepMult: { schedule: 'linear', initial: 8e-3, end: 0 }, weightDecay: 1.75, adamLrMult: 2.5 },
+    options: { stepMult: { schedule: 'linear', initial: 8e-3, end: 0 }, weightDecay: 1.5, adamLrMult: 2.5 },
   },
   tasks: [
     {
