@@ -175,11 +175,11 @@ class NativeEngine implements Engine {
  * @throws RangeError for a thread count that is no positive integer; NoCompilerError without a C compiler.
  */
 export async function createNativeEngine({ threads }: { readonly threads?: number } = {}): Promise<Engine> {
-  const { availableParallelism } = await import('node:os');
+  const { defaultThreads, instructionSet } = await import('../onnx/loader.ts');
   const runtime = await loadRuntime();
   return new NativeEngine(runtime, {
-    threads: checkThreads(threads ?? availableParallelism()),
+    threads: checkThreads(threads ?? defaultThreads()),
     version: '1',
-    instructionSet: process.arch,
+    instructionSet: instructionSet(),
   });
 }

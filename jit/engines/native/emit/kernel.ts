@@ -1,6 +1,6 @@
 import type { DType } from '../../../graph/graph.ts';
 import { type Index, dependencies, strideOf } from '../ir/index-expression.ts';
-import type { Buffer, BufferId, Combination, Kernel, Loop, Operation, OperationId } from '../ir/program.ts';
+import type { Buffer, BufferId, Kernel, Loop, Operation, OperationId } from '../ir/program.ts';
 import {
   MEMORY_PREFIX,
   SCALAR_PREFIX,
@@ -13,6 +13,7 @@ import {
 } from './c-text.ts';
 import { planLoops } from './loop-plan.ts';
 import { operationTypes } from '../ir/operation-types.ts';
+import { COMBINATIONS } from '../ir/scalar-functions.ts';
 import { operationDependencies } from './operation-dependencies.ts';
 
 type Reduce = Extract<Operation, { op: 'reduce' }>;
@@ -31,8 +32,6 @@ export function emitKernel(kernel: Kernel, options: EmitKernelOptions): readonly
 /** Whether code is for whole vectors, for the last, incomplete one of a row, or for one point at a time. */
 type Width = { readonly kind: 'full' } | { readonly kind: 'part'; readonly lanes: string };
 const FULL: Width = { kind: 'full' };
-
-const REDUCTION = { sum: 'add', prod: 'mul', max: 'max', min: 'min', any: 'or', all: 'and' } as const;
 
 class KernelEmitter {
   readonly #kernel: Kernel;
@@ -119,7 +118,7 @@ class KernelEmitter {
     }
     for (const { name, type, reduce, isVector } of accumulators)
       this.#line(
-        `${type} ${name} = ${splat(identity(reduce.fn, this.#valueType(reduce)), this.#valueType(reduce), isVector)};`,
+        `${type} ${name} = ${splat(COMBINATIONS[reduce.fn].identity(this.#valueType(reduce)), this.#valueType(reduce), isVector)};`,
       );
     this.#operations(level, width);
     this.#loop(this.#loops[level] as Loop, level);
@@ -147,7 +146,7 @@ class KernelEmitter {
       result = dtype === 'bool' ? `-vm_${reduce.fn}(${name})` : `${VECTOR_PREFIX[dtype]}_reduce_${reduce.fn}(${name})`;
     if (this.#isInMemory(reduce)) {
       const old = this.#load(reduce.buffer, reduce.index, { isVector: false, width: FULL });
-      result = `${SCALAR_PREFIX[dtype]}_${REDUCTION[reduce.fn]}(${old}, ${result})`;
+      result = `${SCALAR_PREFIX[dtype]}_${COMBINATIONS[reduce.fn].fn}(${old}, ${result})`;
     } else if (reduce.divisor !== 1) result = `${result} / ${literal(reduce.divisor, dtype)}`;
     this.#line(this.#scalarStore(reduce.buffer, reduce.index, result));
   }
@@ -312,9 +311,9 @@ class KernelEmitter {
     // Lanes beyond the row's end must not count.
     const masked = (text: string): string =>
       width.kind === 'part'
-        ? `${VECTOR_PREFIX[dtype]}_select((vi)(vi_iota() < ${width.lanes}), ${text}, ${splat(identity(fn, dtype), dtype, true)})`
+        ? `${VECTOR_PREFIX[dtype]}_select((vi)(vi_iota() < ${width.lanes}), ${text}, ${splat(COMBINATIONS[fn].identity(dtype), dtype, true)})`
         : text;
-    const join = (prefix: string, a: string, b: string): string => `${prefix}_${REDUCTION[fn]}(${a}, ${b})`;
+    const join = (prefix: string, a: string, b: string): string => `${prefix}_${COMBINATIONS[fn].fn}(${a}, ${b})`;
     if (this.#isInRegister(reduce)) {
       const name = `r${id}`;
       const own = combines ? masked(this.#use(value, true)) : this.#use(value, false);
@@ -349,7 +348,7 @@ class KernelEmitter {
   }
 
   #fillTarget(reduce: Reduce): void {
-    const start = literal(identity(reduce.fn, this.#valueType(reduce)), this.#valueType(reduce));
+    const start = literal(COMBINATIONS[reduce.fn].identity(this.#valueType(reduce)), this.#valueType(reduce));
     this.#overTarget(reduce, () => this.#line(this.#scalarStore(reduce.buffer, reduce.index, start)));
   }
 
@@ -363,10 +362,4 @@ class KernelEmitter {
 function splat(value: number, dtype: DType, isVector: boolean): string {
   const text = literal(value, dtype);
   return isVector ? `${dtype === 'float32' ? 'vf' : 'vi'}_splat(${text})` : text;
-}
-
-/** What changes nothing when it is combined. */
-function identity(fn: Combination, dtype: DType): number {
-  const limits = dtype === 'int32' ? { max: -(2 ** 31), min: 2 ** 31 - 1 } : { max: -Infinity, min: Infinity };
-  return { sum: 0, prod: 1, any: 0, all: 1, ...limits }[fn];
 }

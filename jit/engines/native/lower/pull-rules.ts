@@ -16,6 +16,7 @@ import {
   unflatten,
 } from '../ir/index-expression.ts';
 import type { Operation, OperationId } from '../ir/program.ts';
+import { COMBINATIONS } from '../ir/scalar-functions.ts';
 import { demand } from './demand.ts';
 
 /** What a pull rule works with: it says how one element of a value is computed. */
@@ -111,8 +112,6 @@ function wantUnrolled(context: PullContext, indices: readonly Index[], longest: 
   }
 }
 
-const COMBINE = { sum: 'add', mean: 'add', prod: 'mul', max: 'max', min: 'min', any: 'or', all: 'and' } as const;
-
 /** Longest axis that is written out. */
 export const LONGEST_UNROLLED = 64;
 
@@ -156,7 +155,10 @@ export const PULL_RULES: { readonly [O in Exclude<Op, StoredOp>]: PullRule<O> } 
         return kept[next - 1] as Index;
       });
       const element = context.pull(input(inputs), own);
-      sum = sum === undefined ? element : context.add({ op: 'binary', fn: COMBINE[fn], a: sum, b: element });
+      sum =
+        sum === undefined
+          ? element
+          : context.add({ op: 'binary', fn: COMBINATIONS[fn === 'mean' ? 'sum' : fn].fn, a: sum, b: element });
     }
     const total = sum as OperationId;
     if (fn !== 'mean') return total;

@@ -10,6 +10,7 @@ import {
   scaleIndex,
 } from '../ir/index-expression.ts';
 import type { Combination, ContractionAxis, OperationId, Place, Statement } from '../ir/program.ts';
+import { COMBINATIONS } from '../ir/scalar-functions.ts';
 import type { ProgramParts } from './buffers.ts';
 import { type PullContext, clampedIndex, freeAxes, pullNode } from './pull-rules.ts';
 import { storedValues } from './stored-values.ts';
@@ -226,16 +227,6 @@ const RELAYS: { readonly [O in Node['op']]?: Relay } = {
 
 type StatementRule = (region: Region, node: Node, value: ValueId) => void;
 
-const IDENTITY = {
-  sum: 0,
-  mean: 0,
-  prod: 1,
-  max: Number.NEGATIVE_INFINITY,
-  min: Number.POSITIVE_INFINITY,
-  any: 0,
-  all: 1,
-};
-
 /** Primitives that are statements of their own when they are put into memory. A rule that leaves the value undefined asks for a map. */
 const STATEMENTS: { readonly [O in Node['op']]?: StatementRule } = {
   reduce: (region, node, value) => storeReduction(region, node as Node<'reduce'>, value),
@@ -254,7 +245,11 @@ function storeReduction(region: Region, node: Node<'reduce'>, value: ValueId): v
   const view = region.allocate(value, fn);
   const length = sizeOf(axes.map((axis) => type.shape[axis] as number));
   if (length === 0) {
-    region.fill(view, { value: fn === 'mean' ? Number.NaN : IDENTITY[fn], dtype: type.dtype, name: fn });
+    region.fill(view, {
+      value: fn === 'mean' ? Number.NaN : COMBINATIONS[fn].identity(type.dtype),
+      dtype: type.dtype,
+      name: fn,
+    });
     return;
   }
   const combination: Combination = fn === 'mean' ? 'sum' : fn;
@@ -303,7 +298,7 @@ function reduceInto(
         const known = places.get(indexKey(index));
         const over = axes.flatMap((axis) => Array.from(dependencies(indices[axis] as Index).counters));
         if (known === undefined) places.set(indexKey(index), { index, over, value });
-        else known.value = context.add({ op: 'binary', fn: COMBINE[fn], a: known.value, b: value });
+        else known.value = context.add({ op: 'binary', fn: COMBINATIONS[fn].fn, a: known.value, b: value });
       }
       for (const { index, over, value } of places.values())
         context.add({ op: 'reduce', fn, value, over, buffer, index, divisor });
@@ -483,7 +478,7 @@ function storeCumulative(region: Region, node: Node<'cumulative'>, value: ValueI
       for (const point of points) {
         const indices = point.with(axis, first);
         const start = exclusive
-          ? context.add({ op: 'constant', dtype, value: IDENTITY[fn] })
+          ? context.add({ op: 'constant', dtype, value: COMBINATIONS[fn].identity(dtype) })
           : context.pull(input, indices);
         write(context, indices, start);
       }
@@ -504,7 +499,7 @@ function storeCumulative(region: Region, node: Node<'cumulative'>, value: ValueI
         const indices = point.with(axis, here);
         const a = context.add({ op: 'load', buffer: out.buffer, index: placeIn(out, point.with(axis, before)) });
         const b = context.pull(input, exclusive ? point.with(axis, before) : indices);
-        write(context, indices, context.add({ op: 'binary', fn: COMBINE[fn], a, b }));
+        write(context, indices, context.add({ op: 'binary', fn: COMBINATIONS[fn].fn, a, b }));
       }
     },
   });
@@ -578,6 +573,3 @@ function storeCond(region: Region, node: Node<'cond'>): void {
     otherwise: branch(otherwise),
   });
 }
-
-/** The primitive that combines two elements as a reduction does. */
-const COMBINE = { sum: 'add', prod: 'mul', max: 'max', min: 'min', any: 'or', all: 'and' } as const;
